@@ -1,0 +1,39 @@
+"""Arithmetic of sufficient statistics: they add, and they give moments."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesgmm._typing import Floats, SufficientStatistics
+
+
+class Moments(NamedTuple):
+    """What an M-step needs, centred on the components' own new means.
+
+    Attributes
+    ----------
+    counts : array of shape (n_components,)
+    means : array of shape (n_components, n_features)
+    scatters : array of shape (n_components, n_features, n_features)
+        ``sum_n r_nk (x_n - mean_k)(x_n - mean_k)^T``, the W_k of the literature.
+    """
+
+    counts: Floats
+    means: Floats
+    scatters: Floats
+
+
+def add(a: SufficientStatistics, b: SufficientStatistics) -> SufficientStatistics:
+    """Add statistics of two sets of rows that were centred on the same means."""
+    return SufficientStatistics(*(x + y for x, y in zip(a, b, strict=True)))
+
+
+def moments(statistics: SufficientStatistics, means: Floats) -> Moments:
+    """Move statistics centred on `means` to the weighted means of the rows.
+
+    A component without rows keeps its mean and has scatter zero.
+    """
+    counts, sums, outer_products = statistics
+    shift = sums / np.where(counts > 0, counts, 1.0)[:, None]
+    correction = counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+    return Moments(counts, means + shift, outer_products - correction)

@@ -1,0 +1,308 @@
+"""The door: every array and number of the user is checked here, once."""
+
+import numbers
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesgmm.errors import InputError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Checked observations: one C-contiguous block with its names.
+
+    Attributes
+    ----------
+    values : array of shape (n_observations, n_features), float64 or float32
+    feature_names : tuple of str
+    obs_ids : array of shape (n_observations,)
+        The index of a pandas frame or coordinate of a DataArray, else 0, 1, ...
+    named : bool
+        Whether the user named the features (a data frame), or we did (an array).
+    """
+
+    values: NDArray[Any]
+    feature_names: tuple[str, ...]
+    obs_ids: NDArray[Any]
+    named: bool
+
+    @property
+    def n_observations(self) -> int:
+        return self.values.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.values.shape[1]
+
+
+def check_table(X: Any, argument: str = "X") -> Table:
+    """Check observations and return them as one contiguous block.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_observations, n_features), data frame or DataArray
+        Any data frame that narwhals reads (pandas, polars, pyarrow, ...).
+    argument : str
+        How errors call it.
+
+    Raises
+    ------
+    InputError
+        If it is not two-dimensional, empty, not numeric or not finite.
+    """
+    if isinstance(X, Table):
+        return X
+    raw, names, obs_ids = _unpack(X, argument)
+    raw = _check_two_dimensional(raw, argument)
+    named = names is not None
+    names = names or tuple(f"x{j}" for j in range(raw.shape[1]))
+    values = _as_floats(raw, names, argument)
+    _check_finite(values, names, argument)
+    obs_ids = np.arange(len(values)) if obs_ids is None else np.asarray(obs_ids)
+    return Table(values, names, obs_ids, named)
+
+
+def _unpack(X: Any, argument: str):
+    """Return raw values, feature names and observation ids; None where unnamed."""
+    if isinstance(X, xr.DataArray):
+        coords = [X.indexes.get(dim) for dim in X.dims]
+        coords += [None] * (2 - len(coords))
+        names = None if coords[1] is None else tuple(map(str, coords[1]))
+        return X.values, names, coords[0]
+    try:
+        frame = nw.from_native(X, eager_only=True)
+    except TypeError:
+        if hasattr(X, "sparse") or hasattr(X, "tocsr"):
+            raise InputError(
+                argument,
+                "be dense",
+                "a sparse matrix",
+                "Call `.toarray()` on it first.",
+            ) from None
+        return X, None, None
+    index = getattr(X, "index", None)
+    columns = [str(name) for name in frame.columns]
+    if all(isinstance(name, numbers.Integral) for name in getattr(X, "columns", "x")):
+        columns = None
+    raw = [frame[name].to_numpy() for name in frame.columns]
+    _check_numeric_columns(raw, frame.columns, argument)
+    shape = (len(frame), len(raw))
+    block = np.column_stack(raw) if raw else np.empty(shape)
+    return block, tuple(columns) if columns else None, index
+
+
+def _check_numeric_columns(columns, names, argument):
+    text = [
+        str(name)
+        for name, column in zip(names, columns, strict=True)
+        if not np.issubdtype(column.dtype, np.number) and column.dtype != bool
+    ]
+    if text:
+        raise InputError(
+            argument,
+            "have numeric columns only",
+            f"text or objects in column {', '.join(map(repr, text))}",
+            "Drop these columns or encode them as numbers.",
+        )
+
+
+def _check_two_dimensional(raw: Any, argument: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(raw)
+    except ValueError:
+        raise InputError(
+            argument, "be rectangular", "rows of different lengths", "Pad or drop rows."
+        ) from None
+    if array.ndim != 2:
+        remedy = (
+            "For one feature write `X.reshape(-1, 1)` (Reshape your data)."
+            if array.ndim == 1
+            else "Give rows of observations by columns of features."
+        )
+        got = f"an array of {array.ndim} dimension{'s' * (array.ndim != 1)}"
+        raise InputError(argument, "be two-dimensional", got, remedy)
+    if 0 in array.shape:
+        rows, columns = array.shape
+        raise InputError(
+            argument,
+            "have at least one row and one column",
+            f"{rows} rows x {columns} columns",
+            "Check that the right file or columns were read.",
+        )
+    return array
+
+
+def _as_floats(array, names, argument):
+    if array.dtype == np.float32:
+        return np.ascontiguousarray(array)
+    if np.iscomplexobj(array):
+        raise InputError(
+            argument, "be real", "complex numbers", "Split them into two columns."
+        )
+    try:
+        return np.ascontiguousarray(array, dtype=np.float64)
+    except (TypeError, ValueError):
+        row, column = _first_text(array)
+        raise InputError(
+            argument,
+            "be numeric",
+            f"{array[row, column]!r} at row {row}, column {names[column]!r}",
+            "Drop text columns or encode them as numbers.",
+        ) from None
+
+
+def _first_text(array):
+    for place, value in np.ndenumerate(array):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return place
+    return 0, 0
+
+
+def _check_finite(values, names, argument):
+    # A sum is finite only if every term is: one pass without a mask in memory.
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum(dtype=np.float64)):
+            return
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return
+    row, column = np.argwhere(bad)[0]
+    raise InputError(
+        argument,
+        "be finite",
+        f"{bad.sum()} non-finite values (NaN or inf), the first at row {row}, "
+        f"column {names[column]!r}",
+        "Drop or impute these rows.",
+    )
+
+
+def check_fittable(table: Table, n_components: int, argument: str = "X") -> None:
+    """Refuse data on which a mixture of `n_components` cannot be estimated."""
+    lowest, highest = table.values.min(axis=0), table.values.max(axis=0)
+    constant = np.flatnonzero(lowest == highest)
+    if table.n_observations > 1 and len(constant):
+        j = constant[0]
+        raise InputError(
+            argument,
+            "vary in every column",
+            f"the constant {lowest[j]:g} in column {table.feature_names[j]!r}",
+            "Drop this column: it tells no groups apart.",
+        )
+    if table.n_observations < max(n_components, 2):
+        raise InputError(
+            argument,
+            f"have at least {max(n_components, 2)} rows for `n_components`="
+            f"{n_components}",
+            f"{table.n_observations}",
+            "Lower `n_components` or add observations.",
+        )
+    n_distinct = _count_distinct(table.values, n_components)
+    if n_distinct < n_components:
+        raise InputError(
+            argument,
+            f"have at least `n_components`={n_components} distinct rows",
+            f"{n_distinct} distinct rows",
+            f"Lower `n_components` to {n_distinct} or less.",
+        )
+
+
+def _count_distinct(values, enough):
+    """Count distinct rows, but look no further once there are enough."""
+    seen = set()
+    for row in values:
+        seen.add(row.tobytes())
+        if len(seen) >= enough:
+            break
+    return len(seen)
+
+
+def check_features(table: Table, feature_names, named, argument: str = "X") -> None:
+    """Refuse observations whose features are not those of the fit."""
+    if table.n_features != len(feature_names):
+        raise InputError(
+            argument,
+            f"have the {len(feature_names)} features of the fit "
+            f"({', '.join(feature_names)})",
+            f"{table.n_features}",
+            "Pass the same columns in the same order.",
+        )
+    if named and table.named and table.feature_names != tuple(feature_names):
+        raise InputError(
+            argument,
+            f"have the columns of the fit ({', '.join(feature_names)})",
+            f"({', '.join(table.feature_names)})",
+            "Select these columns in this order.",
+        )
+
+
+def check_sample_weight(sample_weight, n_observations):
+    """Return weights as float64, or None; refuse negative or all-zero ones."""
+    if sample_weight is None:
+        return None
+    name = "sample_weight"
+    try:
+        weight = np.ascontiguousarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            name, "be numeric", "something else", "Give one number a row."
+        ) from None
+    if weight.shape != (n_observations,):
+        raise InputError(
+            name,
+            f"have one entry a row of `X`, shape ({n_observations},)",
+            f"shape {weight.shape}",
+            "Give one weight for every observation.",
+        )
+    bad = np.flatnonzero(~np.isfinite(weight) | (weight < 0))
+    if len(bad):
+        raise InputError(
+            name,
+            "be finite and not negative",
+            f"{weight[bad[0]]:g} at row {bad[0]}",
+            "Use 0 to leave a row out.",
+        )
+    if not weight.any():
+        raise InputError(
+            name, "be positive for some row", "zeros only", "Omit it for equal weights."
+        )
+    return weight
+
+
+def check_choice(argument: str, value: Any, choices: Collection[str]) -> str:
+    """Return `value` if it is one of `choices`, else say which one was meant."""
+    if isinstance(value, str) and value in choices:
+        return value
+    raise InputError(
+        argument, "be a known name", repr(value), did_you_mean(value, choices)
+    )
+
+
+def check_count(argument: str, value: Any, at_least: int = 1) -> int:
+    """Return `value` as an int of `at_least` or more."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if is_integer and value >= at_least:
+        return int(value)
+    raise InputError(
+        argument,
+        f"be a whole number of {at_least} or more",
+        repr(value),
+        f"For example `{argument}={max(at_least, 2)}`.",
+    )
+
+
+def check_number(
+    argument: str, value: Any, rule: str, holds: Callable[[float], bool]
+) -> float:
+    """Return `value` as a float for which `holds` is true."""
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if is_real and np.isfinite(value) and holds(float(value)):
+        return float(value)
+    raise InputError(argument, rule, repr(value), "Give one such number.")
