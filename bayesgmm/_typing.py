@@ -12,7 +12,7 @@ Ints = NDArray[np.intp]
 class Quadratics(NamedTuple):
     """A mixture as the kernels see it: one quadratic form a component.
 
-    ``log_joint[n, k] = offsets[k] - 1/2 ||(x_n - means[k]) @ precisions_cholesky[k]||^2``
+    ``log_joint[n, k] = offsets[k] - 1/2 |(x_n - means[k]) @ precisions_cholesky[k]|^2``
 
     A NamedTuple, because that is what Numba takes and returns.
 

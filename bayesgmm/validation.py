@@ -7,7 +7,6 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError, did_you_mean
@@ -70,7 +69,7 @@ def check_table(X: Any, argument: str = "X") -> Table:
 
 def _unpack(X: Any, argument: str):
     """Return raw values, feature names and observation ids; None where unnamed."""
-    if isinstance(X, xr.DataArray):
+    if hasattr(X, "dims") and hasattr(X, "indexes"):  # an xarray.DataArray
         coords = [X.indexes.get(dim) for dim in X.dims]
         coords += [None] * (2 - len(coords))
         names = None if coords[1] is None else tuple(map(str, coords[1]))
@@ -288,7 +287,7 @@ def check_choice(argument: str, value: Any, choices: Collection[str]) -> str:
 def check_count(argument: str, value: Any, at_least: int = 1) -> int:
     """Return `value` as an int of `at_least` or more."""
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if is_integer and value >= at_least:
+    if is_integer and int(value) >= at_least:
         return int(value)
     raise InputError(
         argument,
