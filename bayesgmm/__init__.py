@@ -1,0 +1,102 @@
+"""Gaussian mixtures: EM, Bayesian posteriors in PyMC, and the two side by side.
+
+Every public name is loaded on first use, so that `import bayesgmm` is quick and
+imports neither PyMC, ArviZ, Numba, pandas nor matplotlib.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesgmm import datasets as datasets
+    from bayesgmm import errors as errors
+    from bayesgmm.compare import Comparison as Comparison
+    from bayesgmm.compare import compare as compare
+    from bayesgmm.diagnose import Diagnosis as Diagnosis
+    from bayesgmm.diagnose import diagnose as diagnose
+    from bayesgmm.errors import InputError as InputError
+    from bayesgmm.estimator import GaussianMixture as GaussianMixture
+    from bayesgmm.marginal.distribution import MvNormalMixture as MvNormalMixture
+    from bayesgmm.marginal.model import build_model as build_model
+    from bayesgmm.marginal.sample import sample as sample
+    from bayesgmm.membership import membership as membership
+    from bayesgmm.parameters import MixtureParameters as MixtureParameters
+    from bayesgmm.pipeline import Analysis as Analysis
+    from bayesgmm.pipeline import fit as fit
+    from bayesgmm.plots.comparison import plot_comparison as plot_comparison
+    from bayesgmm.plots.density import plot_density as plot_density
+    from bayesgmm.plots.ellipses import plot_ellipses as plot_ellipses
+    from bayesgmm.plots.membership import plot_membership as plot_membership
+    from bayesgmm.priors import Priors as Priors
+    from bayesgmm.priors import default_priors as default_priors
+    from bayesgmm.relabel import relabel as relabel
+
+    __version__: str
+
+_HOME = {
+    "Analysis": "pipeline",
+    "Comparison": "compare",
+    "Diagnosis": "diagnose",
+    "GaussianMixture": "estimator",
+    "InputError": "errors",
+    "MixtureParameters": "parameters",
+    "MvNormalMixture": "marginal.distribution",
+    "Priors": "priors",
+    "build_model": "marginal.model",
+    "compare": "compare",
+    "default_priors": "priors",
+    "diagnose": "diagnose",
+    "fit": "pipeline",
+    "membership": "membership",
+    "plot_comparison": "plots.comparison",
+    "plot_density": "plots.density",
+    "plot_ellipses": "plots.ellipses",
+    "plot_membership": "plots.membership",
+    "relabel": "relabel",
+    "sample": "marginal.sample",
+}
+_MODULES = ("datasets", "errors")
+
+if not TYPE_CHECKING:  # type checkers read the imports above
+    __all__ = [*_HOME, *_MODULES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use and keep it (PEP 562)."""
+    value = _load(name)
+    globals()[name] = value
+    return value
+
+
+def _load(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_MODULES, "__version__"})
+
+
+class _Package(ModuleType):
+    """A package whose functions are not hidden by the modules they live in.
+
+    The import system binds each submodule on its package. `relabel`, `diagnose`,
+    `membership` and `compare` are functions in modules of the same name; there the
+    public function wins. The modules stay importable: `from bayesgmm.compare import x`.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
