@@ -183,8 +183,13 @@ def _check_finite(values, names, argument):
     )
 
 
-def check_fittable(table: Table, n_components: int, argument: str = "X") -> None:
-    """Refuse data on which a mixture of `n_components` cannot be estimated."""
+def check_fittable(
+    table: Table, n_components: int, argument: str = "X", *, distinct: bool = True
+) -> None:
+    """Refuse data on which a mixture of `n_components` cannot be estimated.
+
+    `distinct` asks for as many distinct rows; regularised fits can do with fewer.
+    """
     lowest, highest = table.values.min(axis=0), table.values.max(axis=0)
     constant = np.flatnonzero(lowest == highest)
     if table.n_observations > 1 and len(constant):
@@ -204,7 +209,7 @@ def check_fittable(table: Table, n_components: int, argument: str = "X") -> None
             "Lower `n_components` or add observations.",
         )
     n_distinct = _count_distinct(table.values, n_components)
-    if n_distinct < n_components:
+    if distinct and n_distinct < n_components:
         raise InputError(
             argument,
             f"have at least `n_components`={n_components} distinct rows",
@@ -221,6 +226,21 @@ def _count_distinct(values, enough):
         if len(seen) >= enough:
             break
     return len(seen)
+
+
+def check_not_collinear(covariance, covariance_type: str, argument: str = "X") -> None:
+    """Refuse data whose own covariance, as the family sees it, is singular."""
+    scale = np.sqrt(np.diag(covariance))
+    rank = int((np.linalg.eigvalsh(covariance / np.outer(scale, scale)) > 1e-12).sum())
+    if rank < len(scale):
+        raise InputError(
+            argument,
+            f"have columns that are not collinear for `covariance_type`="
+            f"{covariance_type!r}",
+            f"{len(scale)} columns that span {rank} dimension{'s' * (rank != 1)}",
+            "Drop columns that the others determine, add rows, or use "
+            "`covariance_type='diag'`.",
+        )
 
 
 def check_features(table: Table, feature_names, named, argument: str = "X") -> None:

@@ -1,0 +1,425 @@
+"""`GaussianMixture`: maximum likelihood with scikit-learn's names and manners."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.covariances import covariance_family
+from bayesgmm.em import EMRun, Likelihood, Status, run_em
+from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
+from bayesgmm.initialise import INIT_PARAMS, Starts, check_given, weighted_covariance
+from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.restarts import Restarts
+from bayesgmm.validation import (
+    Table,
+    check_choice,
+    check_count,
+    check_features,
+    check_fittable,
+    check_not_collinear,
+    check_number,
+    check_sample_weight,
+    check_table,
+)
+
+BLOCK = 8192
+
+
+def _drop_weightless(table: Table, weight):
+    """Return the rows that count, their weights and their positions."""
+    if weight is None or weight.all():
+        return table, weight, np.arange(table.n_observations)
+    kept = np.flatnonzero(weight)
+    rows = replace(table, values=table.values[kept], obs_ids=table.obs_ids[kept])
+    return rows, weight[kept], kept
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):
+    """Gaussian mixture by maximum likelihood, fitted until the gradient is zero.
+
+    Parameters
+    ----------
+    n_components : int
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    tol : float, optional
+        None, the default, fits until the gradient of the log-likelihood per
+        observation is zero (`bayesgmm.em.GRADIENT_TOLERANCE`), by accelerated EM. A
+        number is scikit-learn's rule: plain EM until a step adds less than `tol` to
+        the mean log-likelihood, which may be far from the maximum.
+    reg_covar : float
+        Added to the variances, in squared units of the data. Needed by no fit; a
+        cure for components that collapse.
+    max_iter : int
+        EM steps of one run, at most.
+    n_init : int
+        Starts. The highest log-likelihood is kept; `optima_` tells how many different
+        ends they found.
+    init_params : {"k-means++", "kmeans", "random", "random_from_data"}
+        How the partition of the rows is made that EM begins with.
+    weights_init, means_init, precisions_init : array-like, optional
+        Starting values in the shapes of the fitted attributes. Means given make
+        every start the same, so there is one.
+    random_state : int, RandomState or None
+        The same number gives the same bits.
+    warm_start : bool
+        Continue from the last fit.
+    verbose, verbose_interval : int
+        1 prints a line for every run, 2 one for every `verbose_interval` steps.
+
+    Attributes
+    ----------
+    weights_ : array of shape (n_components,)
+        Descending: component 0 is the largest. With starting values or `warm_start`
+        components keep their order.
+    means_ : array of shape (n_components, n_features)
+    covariances_, precisions_, precisions_cholesky_ : array
+        In scikit-learn's shapes: (n_components, n_features, n_features) for "full",
+        (n_features, n_features) for "tied", (n_components, n_features) for "diag",
+        (n_components,) for "spherical".
+    parameters_ : MixtureParameters
+        The same, immutable, with full covariance matrices.
+    log_likelihood_ : float
+        Of the fitted rows, summed, natural log.
+    lower_bound_ : float
+        Mean log-likelihood; with a number for `tol` that before the last step, as in
+        scikit-learn.
+    lower_bounds_ : list of float
+        Mean log-likelihood at the start of every step of the best run.
+    gradient_norm_ : float
+        Gradient per observation at `parameters_`; see `bayesgmm.em.Step`. With
+        `reg_covar` that of the regularised fit.
+    converged_ : bool
+    status_ : Status
+        An enum whose value is a sentence: what happened and what to do.
+    n_iter_ : int
+        Steps of the best run.
+    optima_ : DataFrame
+        Distinct optima that the converged runs found, the best first: log_likelihood,
+        hits (how many runs ended there), gradient_norm, smallest_weight.
+    n_optima_ : int
+    restarts_ : Restarts
+        Every run.
+    n_features_in_ : int
+    feature_names_in_ : array of str
+        Only if the fitted data named its columns.
+
+    Notes
+    -----
+    Sample weights count rows: weight 2 is the row twice, and the number of
+    observations in `bic` and `icl` is the sum of the weights. Scale weights that are
+    no counts to a mean of one.
+
+    A run whose component shrinks onto rows without spread is ended, because the
+    likelihood has no maximum there, and loses to every run that has not collapsed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesgmm import GaussianMixture
+    >>> X = np.array([[0.0], [1.0], [2.0], [10.0], [11.0]])
+    >>> GaussianMixture(2, covariance_type="tied", random_state=0).fit_predict(X)
+    array([0, 0, 0, 1, 1])
+    """
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        covariance_type="full",
+        tol=None,
+        reg_covar=0.0,
+        max_iter=1000,
+        n_init=10,
+        init_params="k-means++",
+        weights_init=None,
+        means_init=None,
+        precisions_init=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        verbose_interval=10,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    # -- fitting --------------------------------------------------------------------
+
+    def fit(self, X, y=None, sample_weight=None):  # noqa: ARG002
+        """Estimate the mixture.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            How often each row counts.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            Before anything is computed, if data or a parameter cannot be used.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the best run ended at `max_iter`.
+        CollapseWarning
+            If every run collapsed.
+        """
+        self._check_settings()
+        table = check_table(X)
+        weight = check_sample_weight(sample_weight, table.n_observations)
+        table, weight, positions = _drop_weightless(table, weight)
+        likelihood = self._likelihood(table, weight)
+        runs = self._runs(likelihood, table.feature_names)
+        restarts = Restarts.of(
+            (run.with_positions(positions) for run in runs), likelihood.n_observations
+        )
+        self._keep(restarts, table, likelihood)
+        self._warn()
+        return self
+
+    def _check_settings(self):
+        check_count("n_components", self.n_components)
+        covariance_family(self.covariance_type)
+        check_choice("init_params", self.init_params, INIT_PARAMS)
+        check_count("n_init", self.n_init)
+        check_count("max_iter", self.max_iter, at_least=0)
+        check_count("verbose_interval", self.verbose_interval)
+        rule = "be a number of 0 or more"
+        check_number("reg_covar", self.reg_covar, rule, lambda value: value >= 0)
+        if self.tol is not None:
+            rule = "be None or a number of 0 or more"
+            check_number("tol", self.tol, rule, lambda value: value >= 0)
+
+    def _likelihood(self, table: Table, weight) -> Likelihood:
+        """Check that the data can carry this mixture, and fix what a fit needs."""
+        check_fittable(table, self.n_components, distinct=self.reg_covar == 0)
+        _, covariance = weighted_covariance(table.values, weight)
+        family = covariance_family(self.covariance_type)
+        reference = family.estimate(covariance[None], np.ones(1))[0]
+        reference += self.reg_covar * np.eye(table.n_features)
+        check_not_collinear(reference, self.covariance_type)
+        return Likelihood(table.values, reference, weight, self.reg_covar)
+
+    def _runs(self, likelihood: Likelihood, feature_names) -> Iterator[EMRun]:
+        """Run EM from every start; report each run in the final order."""
+        continued = self.warm_start and hasattr(self, "parameters_")
+        previous = self.lower_bound_ if continued else -np.inf
+        given = self._given(len(feature_names))
+        keep_order = continued or bool(given.present())
+        starts = (
+            [self._last(feature_names)]
+            if continued
+            else self._starts(likelihood, feature_names, given)
+        )
+        for number, start in enumerate(starts):
+            run = run_em(
+                likelihood,
+                start,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                previous=previous * likelihood.n_observations,
+                on_step=self._print_step,
+            )
+            if self.verbose:
+                print(f"Start {number}: {run}")
+            yield run if keep_order else run.largest_first()
+
+    def _given(self, n_features):
+        return check_given(
+            self.weights_init,
+            self.means_init,
+            self.precisions_init,
+            (self.n_components, n_features),
+            covariance_family(self.covariance_type),
+        )
+
+    def _starts(self, likelihood, feature_names, given):
+        starts = Starts(
+            likelihood.X,
+            self.n_components,
+            covariance_family(self.covariance_type),
+            feature_names,
+            self.init_params,
+            given,
+            likelihood.sample_weight,
+        )
+        random = check_random_state(self.random_state)
+        entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()
+        return starts.draw(self.n_init, entropy)
+
+    def _last(self, feature_names) -> MixtureParameters:
+        """Return the last fit to continue from, if it fits the settings."""
+        last = self.parameters_
+        had = (last.n_components, last.n_features, last.covariance_type)
+        now = (self.n_components, len(feature_names), self.covariance_type)
+        if had != now:
+            raise InputError(
+                "warm_start",
+                "continue a fit of the same components, features and covariance_type",
+                f"{now} after {had}",
+                "Fit a new estimator, or set `warm_start=False`.",
+            )
+        return replace(last, feature_names=feature_names)
+
+    def _print_step(self, n_iter, step):
+        if self.verbose > 1 and n_iter % self.verbose_interval == 0:
+            print(
+                f"  step {n_iter}: log-likelihood {step.log_likelihood:.6f}, "
+                f"gradient norm {step.gradient_norm:.1e}"
+            )
+
+    def _keep(self, restarts: Restarts, table: Table, likelihood: Likelihood):
+        """Set the fitted attributes."""
+        best, n = restarts.best, likelihood.n_observations
+        self.restarts_, self.parameters_ = restarts, best.parameters
+        self._keep_arrays(best.parameters)
+        self.status_, self.converged_ = best.status, best.status is Status.CONVERGED
+        self.n_iter_, self.gradient_norm_ = best.n_iter, best.gradient_norm
+        self.log_likelihood_ = best.log_likelihood
+        self.lower_bounds_ = [value / n for value in best.log_likelihoods]
+        self.lower_bound_ = best.log_likelihood / n
+        if self.tol is not None and self.lower_bounds_:
+            self.lower_bound_ = self.lower_bounds_[-1]
+        self.optima_ = restarts.table()
+        self.n_optima_ = len(self.optima_)
+        self.n_features_in_ = table.n_features
+        self.__dict__.pop("feature_names_in_", None)
+        if table.named:
+            self.feature_names_in_ = np.array(table.feature_names, dtype=object)
+
+    def _keep_arrays(self, parameters: MixtureParameters):
+        compact = parameters.family.compact
+        whiteners = parameters.precisions_cholesky
+        self.weights_, self.means_ = parameters.weights, parameters.means
+        self.covariances_ = compact(parameters.covariances)
+        self.precisions_cholesky_ = compact(whiteners)
+        self.precisions_ = compact(whiteners @ np.swapaxes(whiteners, -1, -2))
+
+    def _warn(self):
+        best = self.restarts_.best
+        if best.status is Status.COLLAPSED:
+            warnings.warn(self.restarts_.describe_collapse(), CollapseWarning, 3)
+        elif not self.converged_ and self.max_iter > 0:
+            warnings.warn(best.describe_limit(self.tol), ConvergenceWarning, 3)
+
+    # -- using the fit --------------------------------------------------------------
+
+    def fit_predict(self, X, y=None, sample_weight=None) -> Ints:
+        """Fit, then return the label of every row; see `fit` and `predict`."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def predict(self, X) -> Ints:
+        """Return the component each row most likely comes from, (n_samples,)."""
+        return labels(self._read(X), self.parameters_.quadratics)
+
+    def predict_proba(self, X) -> Floats:
+        """Return p(component | row), shape (n_samples, n_components)."""
+        return responsibilities(self._read(X), self.parameters_.quadratics)
+
+    def score_samples(self, X) -> Floats:
+        """Return the log density of every row, natural log, shape (n_samples,)."""
+        return log_likelihood_rows(self._read(X), self.parameters_.quadratics)
+
+    def score(self, X, y=None, sample_weight=None) -> float:  # noqa: ARG002
+        """Return the (weighted) mean log density of the rows."""
+        rows = self.score_samples(X)
+        weight = check_sample_weight(sample_weight, len(rows))
+        return float(np.average(rows, weights=weight))
+
+    def bic(self, X, sample_weight=None) -> float:
+        """Return -2 log-likelihood + n_parameters log(n); lower is better.
+
+        n is the number of rows, or the sum of `sample_weight`.
+        """
+        total, n = self._total(X, sample_weight)
+        return -2 * total + self.parameters_.n_parameters * float(np.log(n))
+
+    def aic(self, X, sample_weight=None) -> float:
+        """Return -2 log-likelihood + 2 n_parameters; lower is better."""
+        total, _ = self._total(X, sample_weight)
+        return -2 * total + 2 * self.parameters_.n_parameters
+
+    def icl(self, X, sample_weight=None) -> float:
+        """Return the integrated completed likelihood criterion; lower is better.
+
+        `bic` minus twice the log of the probability of every row's label: components
+        that overlap cost [1]_.
+
+        References
+        ----------
+        .. [1] C. Biernacki, G. Celeux, G. Govaert (2000), Assessing a mixture model
+           for clustering with the integrated completed likelihood, PAMI 22:719-725.
+        """
+        values = self._read(X)
+        weight = check_sample_weight(sample_weight, len(values))
+        doubt = 0.0
+        for start in range(0, len(values), BLOCK):
+            rows = slice(start, start + BLOCK)
+            sure = responsibilities(values[rows], self.parameters_.quadratics).max(1)
+            doubt -= np.log(sure) @ (
+                np.ones(len(sure)) if weight is None else weight[rows]
+            )
+        return self.bic(X, sample_weight) + 2 * float(doubt)
+
+    def sample(self, n_samples=1) -> tuple[Floats, Ints]:
+        """Draw rows and the components they come from, one component after another.
+
+        Returns
+        -------
+        X : array of shape (n_samples, n_features)
+        labels : array of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        random = check_random_state(self.random_state)
+        weights, means = self.weights_, self.means_
+        counts = random.multinomial(n_samples, weights / weights.sum())
+        drawn = np.repeat(np.arange(len(weights)), counts)
+        lower = np.linalg.cholesky(self.parameters_.covariances)
+        noise = random.standard_normal((n_samples, means.shape[1]))
+        return means[drawn] + np.einsum("nij,nj->ni", lower[drawn], noise), drawn
+
+    def summary(self) -> str:
+        """Return what was fitted, in words and a table of the components."""
+        check_is_fitted(self)
+        return self.restarts_.describe()
+
+    def _read(self, X):
+        """Return checked observations with the features of the fit."""
+        check_is_fitted(self)
+        table = check_table(X)
+        named = hasattr(self, "feature_names_in_")
+        check_features(table, self.parameters_.feature_names, named)
+        return table.values
+
+    def _total(self, X, sample_weight):
+        rows = self.score_samples(X)
+        weight = check_sample_weight(sample_weight, len(rows))
+        if weight is None:
+            return float(rows.sum()), float(len(rows))
+        return float(weight @ rows), float(weight.sum())

@@ -1,0 +1,252 @@
+"""Where EM begins: a partition of the rows, and the mixture it suggests."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.metrics import pairwise_distances_argmin
+
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.covariances import CovarianceFamily
+from bayesgmm.errors import InputError
+from bayesgmm.parameters import MixtureParameters
+
+
+def _kmeans_plusplus(Z, n_components, rng, sample_weight):
+    """Spread centres by D^2 sampling; every row goes to the nearest."""
+    centres, _ = kmeans_plusplus(
+        Z, n_components, random_state=rng, sample_weight=sample_weight
+    )
+    return pairwise_distances_argmin(Z, centres)
+
+
+def _kmeans(Z, n_components, rng, sample_weight):
+    """Take the clusters of k-means."""
+    kmeans = KMeans(n_components, n_init=1, random_state=rng)
+    return kmeans.fit(Z, sample_weight=sample_weight).labels_
+
+
+def _random_from_data(Z, n_components, rng, sample_weight):
+    """Take distinct rows as centres; every row goes to the nearest."""
+    share = None if sample_weight is None else sample_weight / sample_weight.sum()
+    order = rng.choice(len(Z), size=len(Z), replace=False, p=share)
+    _, first = np.unique(Z[order], axis=0, return_index=True)
+    centres = Z[order[np.sort(first)[:n_components]]]
+    return pairwise_distances_argmin(Z, centres)
+
+
+def _random(Z, n_components, rng, sample_weight):  # noqa: ARG001
+    """Deal the rows to components of equal size."""
+    return rng.permutation(np.arange(len(Z)) % n_components)
+
+
+INIT_PARAMS = {
+    "k-means++": _kmeans_plusplus,
+    "kmeans": _kmeans,
+    "random": _random,
+    "random_from_data": _random_from_data,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """Starting values of the user; None where he gave none."""
+
+    weights: Floats | None = None
+    means: Floats | None = None
+    covariances: Floats | None = None
+
+    def present(self) -> dict[str, Floats]:
+        """Return what was given, by name."""
+        every = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: value for name, value in every.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Starts:
+    """How the starts of a fit are made.
+
+    Attributes
+    ----------
+    X : array of shape (n_observations, n_features)
+    n_components : int
+    covariance_type, feature_names
+        Of the mixtures returned.
+    init_params : str
+        A key of `INIT_PARAMS`.
+    given : Given
+        Means become the centres of the partition; weights and covariances replace
+        those of the partition.
+    sample_weight : array of shape (n_observations,), optional
+    """
+
+    X: Floats
+    n_components: int
+    family: CovarianceFamily
+    feature_names: tuple[str, ...]
+    init_params: str = "k-means++"
+    given: Given = Given()
+    sample_weight: Floats | None = None
+
+    def draw(self, n_starts: int, entropy: Any) -> Iterator[MixtureParameters]:
+        """Yield starts, each from its own stream: more starts repeat the first ones.
+
+        One start is enough where nothing is left to chance: one component, or
+        means given.
+        """
+        if self.n_components == 1 or self.given.means is not None:
+            n_starts = 1
+        Z, centre, scale = standardise(self.X, self.sample_weight)
+        for seed in np.random.SeedSequence(entropy).spawn(n_starts):
+            rng = np.random.RandomState(np.random.MT19937(seed))
+            if self.given.means is None:
+                make = INIT_PARAMS[self.init_params]
+                labels = make(Z, self.n_components, rng, self.sample_weight)
+            else:
+                labels = pairwise_distances_argmin(
+                    Z, (self.given.means - centre) / scale
+                )
+            yield self._from_labels(labels)
+
+    def _from_labels(self, labels) -> MixtureParameters:
+        start = start_from_labels(
+            self.X, labels, self.n_components, self.family, self.sample_weight
+        )
+        return replace(start, feature_names=self.feature_names, **self.given.present())
+
+
+def standardise(X, sample_weight=None) -> tuple[Floats, Floats, Floats]:
+    """Return X with mean 0 and standard deviation 1 by column; the two it had."""
+    centre, covariance = weighted_covariance(X, sample_weight)
+    scale = np.sqrt(np.diag(covariance))
+    scale[scale == 0] = 1.0
+    return (X - centre) / scale, centre, scale
+
+
+def weighted_covariance(X, sample_weight=None) -> tuple[Floats, Floats]:
+    """Return mean and maximum-likelihood covariance of all rows, in float64."""
+    centre = np.average(X, axis=0, weights=sample_weight).astype(np.float64)
+    centred = X - centre
+    weighted = centred if sample_weight is None else centred * sample_weight[:, None]
+    total = len(X) if sample_weight is None else sample_weight.sum()
+    shift = weighted.sum(0) / total  # what rounding of the mean left
+    return centre + shift, weighted.T @ centred / total - np.outer(shift, shift)
+
+
+def start_from_labels(
+    X,
+    labels: Ints,
+    n_components: int,
+    family: CovarianceFamily,
+    sample_weight: Floats | None = None,
+) -> MixtureParameters:
+    """Return the mixture that a partition suggests, with positive definite covariances.
+
+    Every scatter matrix gets one more row's worth of ``S / n_components^(2/d)``, S the
+    covariance of all data: the scale of Fraley and Raftery's prior. A component of a
+    single row starts wide; a large one is as good as the M-step.
+
+    References
+    ----------
+    .. [1] C. Fraley, A. E. Raftery (2007), Bayesian regularization for normal mixture
+       estimation and model-based clustering, J. Classification 24:155-181.
+    """
+    n_features = X.shape[1]
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    row = weight.mean()
+    mean, covariance = weighted_covariance(X, sample_weight)
+    counts = np.bincount(labels, weight, minlength=n_components)
+    means = np.tile(mean, (n_components, 1))
+    scatters = np.zeros((n_components, n_features, n_features))
+    for k in np.flatnonzero(counts):
+        members = labels == k
+        means[k], inside = weighted_covariance(X[members], weight[members])
+        scatters[k] = counts[k] * inside
+    scatters += row * covariance / n_components ** (2 / n_features)
+    return MixtureParameters(
+        weights=(counts + row) / (counts + row).sum(),
+        means=means,
+        covariances=family.estimate(scatters, counts + row),
+        covariance_type=family.name,
+        feature_names=tuple(f"x{j}" for j in range(n_features)),
+    )
+
+
+def check_given(
+    weights_init: Any,
+    means_init: Any,
+    precisions_init: Any,
+    shape: tuple[int, int],
+    family: CovarianceFamily,
+) -> Given:
+    """Check starting values, in scikit-learn's shapes.
+
+    Parameters
+    ----------
+    weights_init, means_init, precisions_init : array-like or None
+    shape : tuple of int
+        Components and features.
+    family : CovarianceFamily
+
+    Raises
+    ------
+    InputError
+        If a shape is wrong, a number is not finite, weights do not sum to one, or
+        precisions are not symmetric positive definite.
+    """
+    compact = family.compact(np.zeros((*shape, shape[1]))).shape
+    weights = _check_array("weights_init", weights_init, shape[:1])
+    means = _check_array("means_init", means_init, shape)
+    precisions = _check_array("precisions_init", precisions_init, compact)
+    if weights is not None:
+        weights = _check_weights(weights)
+    if precisions is None:
+        return Given(weights, means)
+    matrices = family.expand(precisions, *shape)
+    return Given(weights, means, _invert_precisions(matrices))
+
+
+def _check_array(name, value, shape):
+    if value is None:
+        return None
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            name, f"be numbers of shape {shape}", type(value).__name__, "Give an array."
+        ) from None
+    if array.shape != shape or not np.isfinite(array).all():
+        got = f"shape {array.shape}" if array.shape != shape else "NaN or inf"
+        raise InputError(
+            name,
+            f"be finite numbers of shape {shape}",
+            got,
+            "Give one entry for every component, in the shape of the fitted attribute.",
+        )
+    return array
+
+
+def _check_weights(weights):
+    if weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
+        raise InputError(
+            "weights_init",
+            "be non-negative and sum to 1",
+            f"a smallest weight of {weights.min():g} and a sum of {weights.sum():g}",
+            "Divide them by their sum.",
+        )
+    return weights / weights.sum()
+
+
+def _invert_precisions(precisions):
+    for k, matrix in enumerate(precisions):
+        symmetric = np.allclose(matrix, matrix.T)
+        if not symmetric or np.linalg.eigvalsh(matrix)[0] <= 0:
+            raise InputError(
+                "precisions_init",
+                "be symmetric and positive definite",
+                f"a precision that is not, for component {k}",
+                "Invert covariances of the data to get precisions.",
+            )
+    return np.linalg.inv(precisions)

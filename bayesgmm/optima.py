@@ -1,0 +1,82 @@
+"""Which runs of a fit ended at the same optimum."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from bayesgmm._typing import Floats
+from bayesgmm.em import EMRun, Status
+from bayesgmm.parameters import MixtureParameters
+
+# Two runs share an optimum if their mean log-likelihoods, and component by component
+# their weights and whitened means and covariances, agree to this.
+SAME_LOG_LIKELIHOOD = 1e-6
+SAME_PARAMETERS = 1e-2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """A place where one or more runs ended.
+
+    Attributes
+    ----------
+    run : EMRun
+        The best of them.
+    hits : int
+        How many runs ended here.
+    """
+
+    run: EMRun
+    hits: int
+
+
+def find_optima(runs: Iterable[EMRun], n_observations: float) -> tuple[Optimum, ...]:
+    """Return the distinct optima among the runs that converged, best first."""
+    converged = [run for run in runs if run.status is Status.CONVERGED]
+    groups: list[list[EMRun]] = []
+    for run in sorted(converged, key=lambda run: -run.log_likelihood):
+        for group in groups:
+            gap = (group[0].log_likelihood - run.log_likelihood) / n_observations
+            if gap <= SAME_LOG_LIKELIHOOD and same_mixture(
+                group[0].parameters, run.parameters
+            ):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    return tuple(Optimum(group[0], len(group)) for group in groups)
+
+
+def same_mixture(a: MixtureParameters, b: MixtureParameters) -> bool:
+    """Tell whether two mixtures agree to `SAME_PARAMETERS`, in any order."""
+    distances = mixture_distances(a, b)
+    rows, columns = linear_sum_assignment(distances)
+    return bool(distances[rows, columns].max() <= SAME_PARAMETERS)
+
+
+def mixture_distances(a: MixtureParameters, b: MixtureParameters) -> Floats:
+    """Return how far each component of `a` is from each of `b`, free of units.
+
+    Returns
+    -------
+    array of shape (n_components, n_components)
+        The largest difference in weight, whitened mean and whitened covariance, where
+        the component of `a` whitens.
+    """
+    rows = zip(a.weights, a.means, a.precisions_cholesky, strict=True)
+    return np.array([_distances(*row, b) for row in rows])
+
+
+def _distances(weight, mean, whitener, b):
+    means = (b.means - mean) @ whitener
+    excess = whitener.T @ b.covariances @ whitener - np.eye(b.n_features)
+    return np.max(
+        [
+            np.abs(b.weights - weight),
+            np.linalg.norm(means, axis=1),
+            np.linalg.norm(excess, axis=(1, 2)),
+        ],
+        axis=0,
+    )

@@ -1,0 +1,103 @@
+"""Many runs of one fit: the best of them, and what they say together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from bayesgmm.em import EMRun, Status
+from bayesgmm.optima import Optimum, find_optima
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Restarts:
+    """All runs of one fit.
+
+    Attributes
+    ----------
+    best : EMRun
+        The highest log-likelihood; a collapsed run only if all collapsed.
+    runs : tuple of EMRun
+        In the order of their starts.
+    optima : tuple of Optimum
+        Distinct ends of the runs that converged, the best one first.
+    """
+
+    best: EMRun
+    runs: tuple[EMRun, ...]
+    optima: tuple[Optimum, ...]
+
+    @classmethod
+    def of(cls, runs: Iterable[EMRun], n_observations: float) -> Self:
+        """Choose the best run and count the optima."""
+        runs = tuple(runs)
+        best = max(
+            runs,
+            key=lambda run: (run.status is not Status.COLLAPSED, run.log_likelihood),
+        )
+        return cls(best, runs, find_optima(runs, n_observations))
+
+    @property
+    def n_collapsed(self) -> int:
+        return sum(run.status is Status.COLLAPSED for run in self.runs)
+
+    def table(self) -> pd.DataFrame:
+        """Return the optima, one a row, best first."""
+        return pd.DataFrame(
+            {
+                "log_likelihood": [o.run.log_likelihood for o in self.optima],
+                "hits": [o.hits for o in self.optima],
+                "gradient_norm": [o.run.gradient_norm for o in self.optima],
+                "smallest_weight": [
+                    o.run.parameters.weights.min() for o in self.optima
+                ],
+            }
+        )
+
+    def describe(self) -> str:
+        """Return the fit in words, and its components in a table."""
+        best, parameters = self.best, self.best.parameters
+        ends = "; ".join(
+            f"{o.run.log_likelihood:.3f} ({o.hits}x)" for o in self.optima[:5]
+        )
+        lines = [
+            f"Gaussian mixture, {parameters.n_components} components, "
+            f"{parameters.covariance_type} covariances",
+            best.status.value,
+            f"log-likelihood {best.log_likelihood:.4f}, {parameters.n_parameters} "
+            f"parameters, {best.n_iter} steps, gradient norm {best.gradient_norm:.1e}",
+            f"{len(self.runs)} starts: {len(self.optima)} distinct optima"
+            + (f", log-likelihoods {ends}" if ends else "")
+            + (f"; {self.n_collapsed} collapsed" if self.n_collapsed else ""),
+            "",
+            component_table(parameters).to_string(float_format="{:.4g}".format),
+        ]
+        return "\n".join(lines)
+
+    def describe_collapse(self) -> str:
+        """Return what happened when every run collapsed, and what helps."""
+        collapse, parameters = self.best.collapse, self.best.parameters
+        assert collapse is not None
+        shown = ", ".join(map(str, collapse.rows[:10]))
+        more = ", ..." if len(collapse.rows) > 10 else ""
+        ridge = 1e-3 * np.diagonal(parameters.covariances, axis1=1, axis2=2).mean()
+        return (
+            f"All {len(self.runs)} runs collapsed. In the best one component "
+            f"{collapse.component} (weight {collapse.weight:.3g}) shrank onto "
+            f"{len(collapse.rows)} rows ({shown}{more}) without spread, where the "
+            "likelihood has no maximum. The parameters kept are those before the "
+            "collapse. Lower `n_components`, look at these rows, choose a simpler "
+            f"`covariance_type`, or set `reg_covar`, for example to {ridge:.1g}."
+        )
+
+
+def component_table(parameters) -> pd.DataFrame:
+    """Return weight, means and standard deviations, one component a row."""
+    deviations = np.sqrt(np.diagonal(parameters.covariances, axis1=1, axis2=2))
+    columns = {"weight": parameters.weights}
+    for j, name in enumerate(parameters.feature_names):
+        columns[f"mean {name}"] = parameters.means[:, j]
+        columns[f"sd {name}"] = deviations[:, j]
+    return pd.DataFrame(columns).rename_axis("component")
