@@ -1,5 +1,6 @@
 """Draws of a mixture as an `xarray.DataTree`: the only file that names dimensions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,10 @@ import xarray as xr
 
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.errors import InputError
+from bayesgmm.kernels.reduce import responsibilities_draws
+from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
+from bayesgmm.validation import Table, check_features, check_table
 
 COMPONENT, FEATURE, FEATURE_BIS, OBSERVATION = (
     "component",
@@ -22,6 +26,15 @@ DIMS = {
     "covariances": (COMPONENT, FEATURE, FEATURE_BIS),
 }
 SAMPLE_DIMS = ("chain", "draw")
+
+POSTERIOR, SAMPLE_STATS, RELABELLING = "posterior", "sample_stats", "relabelling"
+DATA_GROUPS = ("constant_data", "observed_data")
+
+INTERVAL_PROBABILITY = 0.9
+"""Probability of the equal-tailed intervals in tables and memberships."""
+
+BLOCK_BYTES = 2**25
+"""Size of one block of responsibilities; a caller may hold two or three of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +70,17 @@ class Draws:
         return self.weights.shape[1]
 
     @property
+    def n_features(self) -> int:
+        return self.means.shape[2]
+
+    @property
     def quadratics(self) -> Quadratics:
         """Quadratic forms with a leading axis of samples."""
-        return build_quadratics(
-            self.weights, self.means, invert_cholesky(self.covariances)
-        )
+        try:
+            precisions_cholesky = invert_cholesky(self.covariances)
+        except np.linalg.LinAlgError:
+            raise _not_positive_definite(self) from None
+        return build_quadratics(self.weights, self.means, precisions_cholesky)
 
 
 def read_draws(posterior: Any) -> Draws:
@@ -94,16 +113,116 @@ def read_draws(posterior: Any) -> Draws:
     )
 
 
+def _not_positive_definite(draws: Draws) -> InputError:
+    lowest = np.linalg.eigvalsh(draws.covariances)[..., 0].min(axis=-1)
+    chain, draw = divmod(int(lowest.argmin()), draws.n_draws)
+    return InputError(
+        "posterior",
+        "have positive definite covariances",
+        f"an eigenvalue {lowest.min():.3g} at chain {chain}, draw {draw}",
+        "Drop these draws with `posterior.isel(draw=...)`.",
+    )
+
+
 def posterior_group(posterior: Any) -> xr.Dataset:
     """Return the group ``posterior`` of a DataTree as a Dataset, checked."""
-    if not isinstance(posterior, xr.DataTree) or "posterior" not in posterior.children:
+    if not isinstance(posterior, xr.DataTree) or POSTERIOR not in posterior.children:
         raise InputError(
             "posterior",
             "be an xarray.DataTree with a group 'posterior'",
             type(posterior).__name__,
             "Pass what `bayesgmm.sample` or `pm.sample` returned.",
         )
-    return posterior["posterior"].to_dataset()
+    return posterior[POSTERIOR].to_dataset()
+
+
+def sample_stat(posterior: xr.DataTree, name: str) -> np.ndarray | None:
+    """Return a (chain, draw) variable of ``sample_stats``, None if there is none."""
+    if SAMPLE_STATS not in posterior.children or name not in posterior[SAMPLE_STATS]:
+        return None
+    return posterior[SAMPLE_STATS][name].transpose(*SAMPLE_DIMS).values
+
+
+def observations_of(posterior: xr.DataTree, X: Any = None) -> Table:
+    """Return `X` as a checked table, or the data that the posterior itself holds.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+    X : array-like of shape (n_observations, n_features) or data frame, optional
+        By default the only variable of that many features in the groups of
+        `DATA_GROUPS`.
+
+    Raises
+    ------
+    InputError
+        If the features are not those of the posterior, or there are no data at all.
+    """
+    draws = read_draws(posterior)
+    table = check_table(_stored_data(posterior, draws.n_features) if X is None else X)
+    ours = tuple(f"x{j}" for j in range(draws.n_features))
+    numbers = tuple(map(str, range(draws.n_features)))
+    named = draws.feature_names not in (ours, numbers)
+    check_features(table, draws.feature_names, named)
+    return table
+
+
+def _stored_data(posterior, n_features):
+    for group in DATA_GROUPS:
+        variables = posterior[group].data_vars if group in posterior.children else {}
+        tables = [
+            variable
+            for variable in variables.values()
+            if variable.ndim == 2 and variable.shape[1] == n_features
+        ]
+        if len(tables) == 1:
+            return tables[0]
+    raise InputError(
+        "X",
+        "be given where the posterior does not hold its data",
+        f"no single table of {n_features} features in {' or '.join(DATA_GROUPS)}",
+        "Pass the observations of the fit as `X`.",
+    )
+
+
+def matching_parameters(
+    em: Any, draws: Draws, argument: str = "em"
+) -> MixtureParameters:
+    """Return the parameters of `em`, refused if of another size than the draws."""
+    parameters = as_parameters(em, argument)
+    for size in ("n_components", "n_features"):
+        ours, theirs = getattr(draws, size), getattr(parameters, size)
+        if ours != theirs:
+            raise InputError(
+                argument,
+                f"have the {ours} {size[2:]} of the posterior",
+                f"{theirs}",
+                f"Fit it with the same {size[2:]} as the model.",
+            )
+    return parameters
+
+
+def responsibility_blocks(
+    X: np.ndarray, quadratics: Quadratics
+) -> Iterator[tuple[slice, Floats]]:
+    """Yield rows and their responsibilities under every draw, block by block.
+
+    Parameters
+    ----------
+    X : array of shape (n_observations, n_features)
+    quadratics : Quadratics
+        With a leading axis of samples.
+
+    Yields
+    ------
+    rows : slice
+    responsibilities : array of shape (n_samples, n_rows, n_components)
+        About `BLOCK_BYTES` large.
+    """
+    size = max(1, BLOCK_BYTES // (8 * quadratics.offsets.size))
+    for start in range(0, len(X), size):
+        rows = slice(start, min(start + size, len(X)))
+        yield rows, responsibilities_draws(X[rows], quadratics)
 
 
 def _read(group, name, dims):

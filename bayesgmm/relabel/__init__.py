@@ -1,0 +1,6 @@
+"""Resolve label switching: one permutation a draw, applied to everything at once."""
+
+from bayesgmm.relabel.methods import METHODS, relabel
+from bayesgmm.relabel.permute import unrelabel
+
+__all__ = ["METHODS", "relabel", "unrelabel"]
