@@ -108,10 +108,13 @@ class EMRun:
         )
 
     def largest_first(self) -> "EMRun":
-        """Return the run with components by descending weight, then by mean."""
+        """Return the run with components by descending weight, then by mean.
+
+        Weights that agree to six digits count as equal: the order must not depend on
+        what EM leaves undone.
+        """
         parameters = self.parameters
-        keys = (*parameters.means.T[::-1], -parameters.weights)
-        order = np.lexsort(keys)
+        order = np.lexsort((*parameters.means.T[::-1], -parameters.weights.round(6)))
         collapse = self.collapse
         if collapse is not None:
             place = int(np.flatnonzero(order == collapse.component)[0])

@@ -76,8 +76,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     Attributes
     ----------
     weights_ : array of shape (n_components,)
-        Descending: component 0 is the largest. With starting values or `warm_start`
-        components keep their order.
+        Descending: component 0 is the largest, and of equal ones that with the lower
+        means. With `means_init` or `warm_start` components keep their order.
     means_ : array of shape (n_components, n_features)
     covariances_, precisions_, precisions_cholesky_ : array
         In scikit-learn's shapes: (n_components, n_features, n_features) for "full",
@@ -230,7 +230,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         continued = self.warm_start and hasattr(self, "parameters_")
         previous = self.lower_bound_ if continued else -np.inf
         given = self._given(len(feature_names))
-        keep_order = continued or bool(given.present())
+        keep_order = continued or given.means is not None
         starts = (
             [self._last(feature_names)]
             if continued

@@ -24,7 +24,7 @@ def _kmeans_plusplus(Z, n_components, rng, sample_weight):
 
 def _kmeans(Z, n_components, rng, sample_weight):
     """Take the clusters of k-means."""
-    kmeans = KMeans(n_components, n_init=1, random_state=rng)
+    kmeans = KMeans(n_components, n_init=1, random_state=rng)  # pyright: ignore
     return kmeans.fit(Z, sample_weight=sample_weight).labels_
 
 

@@ -14,6 +14,8 @@ from bayesgmm.parameters import MixtureParameters
 # their weights and whitened means and covariances, agree to this.
 SAME_LOG_LIKELIHOOD = 1e-6
 SAME_PARAMETERS = 1e-2
+# Within one optimum, mean log-likelihoods closer than this differ by how far EM went.
+AS_GOOD = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +25,8 @@ class Optimum:
     Attributes
     ----------
     run : EMRun
-        The best of them.
+        The first of them that is as good as the best, so that more runs change a
+        result only if they find a better optimum.
     hits : int
         How many runs ended here.
     """
@@ -35,6 +38,7 @@ class Optimum:
 def find_optima(runs: Iterable[EMRun], n_observations: float) -> tuple[Optimum, ...]:
     """Return the distinct optima among the runs that converged, best first."""
     converged = [run for run in runs if run.status is Status.CONVERGED]
+    place = {id(run): number for number, run in enumerate(converged)}
     groups: list[list[EMRun]] = []
     for run in sorted(converged, key=lambda run: -run.log_likelihood):
         for group in groups:
@@ -46,7 +50,14 @@ def find_optima(runs: Iterable[EMRun], n_observations: float) -> tuple[Optimum, 
                 break
         else:
             groups.append([run])
-    return tuple(Optimum(group[0], len(group)) for group in groups)
+    slack = AS_GOOD * n_observations
+    return tuple(Optimum(_first(group, place, slack), len(group)) for group in groups)
+
+
+def _first(group, place, slack):
+    """Return the earliest run among those within `slack` of the best."""
+    good = [r for r in group if r.log_likelihood >= group[0].log_likelihood - slack]
+    return min(good, key=lambda run: place[id(run)])
 
 
 def same_mixture(a: MixtureParameters, b: MixtureParameters) -> bool:
@@ -72,11 +83,10 @@ def mixture_distances(a: MixtureParameters, b: MixtureParameters) -> Floats:
 def _distances(weight, mean, whitener, b):
     means = (b.means - mean) @ whitener
     excess = whitener.T @ b.covariances @ whitener - np.eye(b.n_features)
-    return np.max(
+    return np.maximum.reduce(
         [
             np.abs(b.weights - weight),
             np.linalg.norm(means, axis=1),
             np.linalg.norm(excess, axis=(1, 2)),
-        ],
-        axis=0,
+        ]
     )

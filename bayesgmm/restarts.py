@@ -33,11 +33,11 @@ class Restarts:
     def of(cls, runs: Iterable[EMRun], n_observations: float) -> Self:
         """Choose the best run and count the optima."""
         runs = tuple(runs)
-        best = max(
-            runs,
-            key=lambda run: (run.status is not Status.COLLAPSED, run.log_likelihood),
-        )
-        return cls(best, runs, find_optima(runs, n_observations))
+        optima = find_optima(runs, n_observations)
+        candidates = [run for run in runs if run.status is Status.ITERATION_LIMIT]
+        candidates = [o.run for o in optima] + candidates or list(runs)
+        best = max(candidates, key=lambda run: run.log_likelihood)
+        return cls(best, runs, optima)
 
     @property
     def n_collapsed(self) -> int:

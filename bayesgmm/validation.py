@@ -89,7 +89,7 @@ def _unpack(X: Any, argument: str):
     columns = [str(name) for name in frame.columns]
     if all(isinstance(name, numbers.Integral) for name in getattr(X, "columns", "x")):
         columns = None
-    raw = [frame[name].to_numpy() for name in frame.columns]
+    raw = [column.to_numpy() for column in frame.iter_columns()]
     _check_numeric_columns(raw, frame.columns, argument)
     shape = (len(frame), len(raw))
     block = np.column_stack(raw) if raw else np.empty(shape)
@@ -131,7 +131,8 @@ def _check_two_dimensional(raw: Any, argument: str) -> NDArray[Any]:
         raise InputError(
             argument,
             "have at least one row and one column",
-            f"{rows} rows x {columns} columns",
+            f"0 {'sample' if rows == 0 else 'feature'}(s) (shape=({rows}, {columns})) "
+            "while a minimum of 1 is required",
             "Check that the right file or columns were read.",
         )
     return array
@@ -142,7 +143,10 @@ def _as_floats(array, names, argument):
         return np.ascontiguousarray(array)
     if np.iscomplexobj(array):
         raise InputError(
-            argument, "be real", "complex numbers", "Split them into two columns."
+            argument,
+            "be real",
+            "complex numbers",
+            "Complex data not supported: split them into two columns.",
         )
     try:
         return np.ascontiguousarray(array, dtype=np.float64)
@@ -205,8 +209,8 @@ def check_fittable(
             argument,
             f"have at least {max(n_components, 2)} rows for `n_components`="
             f"{n_components}",
-            f"{table.n_observations}",
-            "Lower `n_components` or add observations.",
+            f"{table.n_observations} sample{'s' * (table.n_observations != 1)}",
+            "Expected n_samples >= n_components: lower `n_components` or add rows.",
         )
     n_distinct = _count_distinct(table.values, n_components)
     if distinct and n_distinct < n_components:
@@ -251,7 +255,9 @@ def check_features(table: Table, feature_names, named, argument: str = "X") -> N
             f"have the {len(feature_names)} features of the fit "
             f"({', '.join(feature_names)})",
             f"{table.n_features}",
-            "Pass the same columns in the same order.",
+            "Pass the same columns in the same order "
+            f"({argument} has {table.n_features} features, but GaussianMixture is "
+            f"expecting {len(feature_names)} features as input).",
         )
     if named and table.named and table.feature_names != tuple(feature_names):
         raise InputError(
@@ -322,6 +328,7 @@ def check_number(
 ) -> float:
     """Return `value` as a float for which `holds` is true."""
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if is_real and np.isfinite(value) and holds(float(value)):
-        return float(value)
+    number = float(value) if is_real else np.nan
+    if np.isfinite(number) and holds(number):
+        return number
     raise InputError(argument, rule, repr(value), "Give one such number.")
