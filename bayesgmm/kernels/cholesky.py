@@ -6,70 +6,76 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, error_model="numpy")
-def correlation_cholesky(partials, n_features):
-    """Build Cholesky factors of correlation matrices from partial correlations.
+@njit(cache=True, nogil=True, error_model="numpy")
+def covariance_cholesky(sds, partials):
+    """Build Cholesky factors of covariances.
 
     Parameters
     ----------
-    partials : array of shape (n, n_features (n_features - 1) / 2)
-        Partial correlations of a C-vine, row by row below the diagonal.
+    sds : array of shape (n_components, n_features)
+        Standard deviations.
+    partials : array of shape (n_components or 1, n_features (n_features - 1) / 2)
+        Partial correlations of a C-vine [1]_, row by row below the diagonal; a single
+        row is shared by all components, no columns mean no correlations.
 
     Returns
     -------
-    array of shape (n, n_features, n_features)
-        Lower triangular, rows of unit length.
+    array of shape (n_components, n_features, n_features)
+        Lower triangular: row i has length ``sds[:, i]``.
 
     References
     ----------
     .. [1] Lewandowski, Kurowicka and Joe (2009), *Generating random correlation
        matrices based on vines and extended onion method*, J. Multivariate Anal. 100.
     """
-    n = partials.shape[0]
-    lower = np.zeros((n, n_features, n_features))
+    n, d = sds.shape
+    lower = np.zeros((n, d, d))
     for k in range(n):
-        place = 0
-        for i in range(n_features):
+        source = min(k, partials.shape[0] - 1)
+        for i in range(d):
             left = 1.0  # squared length of the row that is still to be given out
-            for j in range(i):
-                z = partials[k, place]
-                lower[k, i, j] = z * math.sqrt(left)
-                left *= (1.0 - z) * (1.0 + z)
-                place += 1
-            lower[k, i, i] = math.sqrt(left)
+            if partials.shape[1] > 0:
+                for j in range(i):
+                    z = partials[source, i * (i - 1) // 2 + j]
+                    lower[k, i, j] = sds[k, i] * z * math.sqrt(left)
+                    left *= (1.0 - z) * (1.0 + z)
+            lower[k, i, i] = sds[k, i] * math.sqrt(left)
     return lower
 
 
-@njit(cache=True, error_model="numpy")
-def correlation_cholesky_pullback(partials, lower, cotangent):
-    """Return the gradient in `partials` of ``sum(cotangent * lower)``.
+@njit(cache=True, nogil=True, error_model="numpy")
+def covariance_cholesky_pullback(sds, partials, lower, cotangent):
+    """Return the gradient in `sds` and `partials` of ``sum(cotangent * lower)``.
 
     Walks each row backwards; ``carried`` is the gradient in log(left), to which every
     later entry of the row is proportional by one half.
     """
-    n, n_features = lower.shape[0], lower.shape[1]
-    gradient = np.zeros(partials.shape)
+    n, d = sds.shape
+    in_sds, in_partials = np.zeros(sds.shape), np.zeros(partials.shape)
     for k in range(n):
-        for i in range(1, n_features):
-            start = i * (i - 1) // 2
+        source = min(k, partials.shape[0] - 1)
+        for i in range(d):
+            for j in range(i + 1):
+                in_sds[k, i] += cotangent[k, i, j] * lower[k, i, j] / sds[k, i]
+            if partials.shape[1] == 0:
+                continue
             carried = 0.5 * cotangent[k, i, i] * lower[k, i, i]
-            left = lower[k, i, i] ** 2
+            root = lower[k, i, i]
             for j in range(i - 1, -1, -1):
-                z = partials[k, start + j]
+                place = i * (i - 1) // 2 + j
+                z = partials[source, place]
                 gap = (1.0 - z) * (1.0 + z)
-                # Before step j the square left was `left / gap`; lower = z sqrt of it.
-                left = left / gap
-                root = math.sqrt(left)
-                gradient[k, start + j] = (
+                root /= math.sqrt(gap)  # the length left before step j, times the sd
+                in_partials[source, place] += (
                     cotangent[k, i, j] * root - 2.0 * z * carried / gap
                 )
                 carried += 0.5 * cotangent[k, i, j] * z * root
-    return gradient
+    return in_sds, in_partials
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def partial_correlations(lower):
-    """Undo `correlation_cholesky` for factors with rows of any positive length."""
+    """Read the partial correlations out of Cholesky factors of covariances."""
     n, n_features = lower.shape[0], lower.shape[1]
     partials = np.zeros((n, n_features * (n_features - 1) // 2))
     for k in range(n):
@@ -85,7 +91,7 @@ def partial_correlations(lower):
     return partials
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def precision_cholesky(lower):
     """Turn Cholesky factors of covariances into those of precisions.
 
@@ -111,7 +117,7 @@ def precision_cholesky(lower):
     return upper, half_log_determinant
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def precision_cholesky_pullback(upper, upper_cotangent, log_cotangent):
     """Return the gradient in `lower`: ``-tril(P Pbar^T P)``, and the log's part."""
     n, d = upper.shape[0], upper.shape[1]

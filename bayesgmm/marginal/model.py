@@ -1,0 +1,214 @@
+"""`build_model`: priors, covariance family and likelihood as a plain `pm.Model`."""
+
+from itertools import combinations
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+
+from bayesgmm.errors import InputError
+from bayesgmm.marginal.distribution import MvNormalMixture
+from bayesgmm.marginal.ops import covariance_cholesky
+from bayesgmm.marginal.start import Start, em_start
+from bayesgmm.marginal.structure import (
+    COMPONENT,
+    FEATURE,
+    FEATURE_BIS,
+    OBSERVATION,
+    PAIR,
+    Structure,
+    structure_of,
+)
+from bayesgmm.marginal.transforms import Affine, fisher_z, log_ratio
+from bayesgmm.parameters import MixtureParameters, as_parameters
+from bayesgmm.priors import Priors, default_priors
+from bayesgmm.validation import (
+    check_count,
+    check_fittable,
+    check_sample_weight,
+    check_table,
+)
+
+
+def build_model(
+    X,
+    n_components: int,
+    covariance_type: str = "full",
+    *,
+    priors: Priors | None = None,
+    init=None,
+    sample_weight=None,
+) -> pm.Model:
+    """Build a Gaussian mixture with priors as a plain PyMC model.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_observations, n_features) or data frame
+        Column names become the coordinate ``feature``.
+    n_components : int
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    priors : Priors, optional
+        `default_priors` of the data if not given.
+    init : GaussianMixture or MixtureParameters, optional
+        A fitted EM estimate. Every chain then starts near it, and one unit of every
+        free variable is one standard error, so that jitter and warm-up are short. The
+        posterior does not depend on it.
+    sample_weight : array-like of shape (n_observations,), optional
+        Multiplies each row's log-likelihood.
+
+    Returns
+    -------
+    pymc.Model
+        Free variables ``weights``, ``means``, ``standard_deviations`` and, where the
+        family has correlations, ``partial_correlations``; ``covariances`` is made of
+        them. The observed variable is ``x``, its data ``X``. Labels are summed out.
+
+    Raises
+    ------
+    InputError
+        If the data cannot carry the mixture, or `init` or `priors` are of another
+        shape.
+    """
+    table = check_table(X)
+    n_components = check_count("n_components", n_components)
+    structure = structure_of(covariance_type)
+    check_fittable(table, n_components)
+    sample_weight = check_sample_weight(sample_weight, table.n_observations)
+    priors = priors or default_priors(table, n_components, covariance_type)
+    _check_priors(priors, table)
+    start = _start(init, table, n_components, covariance_type, sample_weight)
+    coords = _coords(table, n_components, structure)
+    with pm.Model(coords=coords, check_bounds=False) as model:
+        _add_mixture(_Variables(priors, structure, start, coords), table, sample_weight)
+    return model
+
+
+def _check_priors(priors, table):
+    if len(priors.means_location) != table.n_features:
+        raise InputError(
+            "priors",
+            f"have the {table.n_features} features of `X`",
+            f"{len(priors.means_location)}",
+            "Make them with `default_priors(X, n_components)`.",
+        )
+
+
+def _start(init, table, n_components, covariance_type, sample_weight):
+    if init is None:
+        return None
+    parameters: MixtureParameters = as_parameters(init, "init")
+    wanted = (n_components, table.n_features, covariance_type)
+    got = (*parameters.means.shape, parameters.covariance_type)
+    if got != wanted:
+        raise InputError(
+            "init",
+            "have {} components, {} features and covariance type {!r}".format(*wanted),
+            "{} components, {} features and {!r}".format(*got),
+            "Fit the EM estimate with the same settings as the model.",
+        )
+    return em_start(table.values, parameters, sample_weight)
+
+
+def _coords(table, n_components, structure: Structure):
+    names = list(table.feature_names)
+    coords = {
+        COMPONENT: np.arange(n_components),
+        FEATURE: names,
+        FEATURE_BIS: names,
+        OBSERVATION: table.obs_ids,
+    }
+    if structure.partials and len(names) > 1:
+        coords[PAIR] = [f"{b}, {a}" for a, b in _pairs(names)]
+    return coords
+
+
+def _pairs(items):
+    """Pairs below the diagonal, row by row: the order of the kernels."""
+    return sorted(combinations(items, 2), key=lambda pair: items.index(pair[1]))
+
+
+class _Variables:
+    """Free variables of the model, each declared with its start if there is one."""
+
+    def __init__(self, priors, structure: Structure, start: Start | None, coords):
+        self.priors, self.structure, self.start = priors, structure, start
+        self.sizes = {dim: len(labels) for dim, labels in coords.items()}
+
+    def weights(self):
+        concentration = np.full(self.sizes[COMPONENT], self.priors.concentration)
+        at = self._at("weights", COMPONENT, unconstrain=log_ratio)
+        return pm.Dirichlet("weights", concentration, **at)
+
+    def means(self):
+        return pm.Normal(
+            "means",
+            _shared("means_location", self.priors.means_location),
+            _shared("means_scale", self.priors.means_scale),
+            **self._at("means", COMPONENT, FEATURE),
+        )
+
+    def standard_deviations(self):
+        log_location = self.priors.sds_log_location
+        if FEATURE not in self.structure.sds:
+            log_location = log_location.mean()
+        return pm.LogNormal(
+            "standard_deviations",
+            _shared("sds_log_location", log_location),
+            self.priors.sds_log_scale,
+            **self._at("standard_deviations", *self.structure.sds),
+        )
+
+    def partial_correlations(self):
+        """LKJ as independent scaled Beta variables of a C-vine, None if there are none.
+
+        References
+        ----------
+        .. [1] Lewandowski, Kurowicka and Joe (2009), J. Multivariate Anal. 100.
+        """
+        n_features = self.sizes[FEATURE]
+        if PAIR not in self.sizes:
+            return None
+        level = np.array([j for j, _ in _pairs(range(n_features))])
+        shape = self.priors.correlations_eta + 0.5 * (n_features - 2 - level)
+        name, dims = "partial_correlations", self.structure.partials
+        at = self._at(name, *dims, unconstrain=fisher_z)
+        return pm.CustomDist(name, shape, dist=_scaled_beta, **at)
+
+    def _at(self, name, *dims, unconstrain=None):
+        """Dimensions, transform and initial value of a variable."""
+        # Shapes as well as dims: lengths of dims are symbolic, and fixed shapes make
+        # a smaller graph that compiles faster.
+        options = {"dims": dims, "shape": [self.sizes[dim] for dim in dims]}
+        if unconstrain is not None:
+            options["default_transform"] = unconstrain
+        if self.start is None:
+            return options
+        affine = Affine(self.start.locations[name], self.start.scales[name])
+        return options | {"transform": affine, "initval": self.start.values[name]}
+
+
+def _scaled_beta(shape, size):
+    return 2.0 * pm.Beta.dist(shape, shape, size=size) - 1.0
+
+
+def _shared(name, value):
+    """Hold numbers outside the graph, so that its compiled form serves other data."""
+    value = np.asarray(value, dtype=np.float64)
+    return pytensor.shared(value, name=name, shape=value.shape)
+
+
+def _add_mixture(variables: _Variables, table, sample_weight):
+    weights, means = variables.weights(), variables.means()
+    sds, partials = variables.standard_deviations(), variables.partial_correlations()
+    spread = variables.structure.spread(sds, partials, *means.type.shape)
+    lower = covariance_cholesky(*spread)
+    dims = (COMPONENT, FEATURE, FEATURE_BIS)
+    pm.Deterministic("covariances", pt.matmul(lower, lower.mT), dims=dims)
+    rows = (OBSERVATION, FEATURE)
+    data = pm.Data("X", table.values, dims=rows)
+    if sample_weight is not None:
+        sample_weight = pm.Data("sample_weight", sample_weight, dims=OBSERVATION)
+    MvNormalMixture(
+        "x", weights, means, lower, sample_weight, observed=data, dims=rows
+    )

@@ -1,0 +1,141 @@
+"""PyTensor Ops around the kernels, each with its gradient as a second Op.
+
+Few and large, because PyTensor's compile time follows the number of nodes. Kernels
+are serial here: chains are the parallel axis, and a parallel Numba function that is
+called from a cached graph crashes.
+"""
+
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType, grad_not_implemented
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import (
+    numba_njit,
+    register_funcify_default_op_cache_key,
+)
+from pytensor.tensor.basic import get_underlying_scalar_constant_value
+from pytensor.tensor.exceptions import NotScalarConstantError
+
+from bayesgmm.kernels import cholesky, likelihood
+
+# PyTensor keys its disk cache on this number, not on the kernels: raise it whenever
+# anything in `bayesgmm.kernels` changes.
+KERNEL_VERSION = 2
+
+
+def _floats(*variables):
+    return [pt.as_tensor_variable(v).astype("float64") for v in variables]
+
+
+class KernelOp(Op):
+    """An Op that is one kernel: arrays in, an array or a tuple of arrays out."""
+
+    __props__: tuple[str, ...] = ()
+    kernel = None
+
+    def perform(self, node, inputs, output_storage):  # noqa: ARG002
+        results = type(self).kernel(*inputs)
+        results = results if isinstance(results, tuple) else (results,)
+        for cell, result in zip(output_storage, results, strict=True):
+            cell[0] = result
+
+
+def _register(op_class):
+    """Let the Numba linker call the kernel itself, cached on disk."""
+
+    @register_funcify_default_op_cache_key(op_class)
+    def funcify(op, node, **kwargs):  # noqa: ARG001
+        kernel = op_class.kernel
+
+        @numba_njit
+        def call_kernel(*inputs):
+            return kernel(*inputs)
+
+        return call_kernel, KERNEL_VERSION
+
+    return op_class
+
+
+@_register
+class MixtureLogLikelihood(KernelOp):
+    """Log-likelihood of each row, and the gradient of their sum.
+
+    Inputs: X (n, d), sample_weight (n,) or (1,), weights (k,), means (k, d) and
+    cholesky (k, d, d). Outputs: rows (n,), and gradients like the last three inputs.
+    """
+
+    kernel = staticmethod(likelihood.log_likelihood_and_gradient)
+
+    def make_node(self, X, sample_weight, weights, means, cholesky):
+        inputs = _floats(X, sample_weight, weights, means, cholesky)
+        rows = pt.tensor(dtype="float64", shape=(inputs[0].type.shape[0],))
+        return Apply(self, inputs, [rows, *(v.type() for v in inputs[2:])])
+
+    def infer_shape(self, node, shapes):  # noqa: ARG002
+        return [(shapes[0][0],), *shapes[2:]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        cotangent, *others = cotangents
+        if not all(isinstance(g.type, DisconnectedType) for g in others):
+            raise NotImplementedError("second derivatives of the mixture likelihood")
+        data = [grad_not_implemented(self, i, inputs[i]) for i in (0, 1)]
+        return [*data, *_scaled_gradient(inputs, outputs, cotangent)]
+
+
+def _scaled_gradient(inputs, outputs, cotangent):
+    try:  # the plain sum of rows: the gradient is there already
+        scale = get_underlying_scalar_constant_value(cotangent)
+        return [scale * gradient for gradient in outputs[1:]]
+    except NotScalarConstantError:  # ADVI, tempering
+        return mixture_gradient(cotangent, *inputs, *outputs[1:])
+
+
+@_register
+class MixtureGradient(KernelOp):
+    """Gradient of rows weighted by a cotangent; only scaled if that is constant."""
+
+    kernel = staticmethod(likelihood.weighted_gradient)
+
+    def make_node(self, *inputs):
+        inputs = _floats(*inputs)
+        return Apply(self, inputs, [v.type() for v in inputs[-3:]])
+
+    def infer_shape(self, node, shapes):  # noqa: ARG002
+        return list(shapes[-3:])
+
+
+@_register
+class CovarianceCholesky(KernelOp):
+    """Standard deviations (k, d) and partial correlations to factors (k, d, d)."""
+
+    kernel = staticmethod(cholesky.covariance_cholesky)
+
+    def make_node(self, sds, partials):
+        inputs = _floats(sds, partials)
+        k, d = inputs[0].type.shape
+        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(k, d, d))])
+
+    def infer_shape(self, node, shapes):  # noqa: ARG002
+        k, d = shapes[0]
+        return [(k, d, d)]
+
+    def pullback(self, inputs, outputs, cotangents):
+        return covariance_cholesky_pullback(*inputs, *outputs, *cotangents)
+
+
+@_register
+class CovarianceCholeskyPullback(KernelOp):
+    kernel = staticmethod(cholesky.covariance_cholesky_pullback)
+
+    def make_node(self, *inputs):
+        inputs = _floats(*inputs)
+        return Apply(self, inputs, [v.type() for v in inputs[:2]])
+
+    def infer_shape(self, node, shapes):  # noqa: ARG002
+        return shapes[:2]
+
+
+mixture_log_likelihood = MixtureLogLikelihood()
+mixture_gradient = MixtureGradient()
+covariance_cholesky = CovarianceCholesky()
+covariance_cholesky_pullback = CovarianceCholeskyPullback()

@@ -1,0 +1,161 @@
+"""EM's estimate and its standard errors in the free variables of the model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.kernels import cholesky
+from bayesgmm.kernels.reduce import responsibilities
+from bayesgmm.marginal.structure import COMPONENT, FEATURE, Structure, structure_of
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.quadratics import LOG_2PI
+
+# Standard errors only set the scale of the sampler: this many rows are plenty.
+MAX_ROWS = 20_000
+# A sliver of prior belief keeps the information invertible: one observation's worth.
+PRIOR_INFORMATION = 1.0
+SMALLEST_WEIGHT = 1e-8
+LARGEST_CORRELATION = 1 - 1e-8
+BLOCK_NUMBERS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Where chains begin, by name of the free variable.
+
+    Attributes
+    ----------
+    values : dict of arrays
+        EM's estimate of each free variable.
+    locations, scales : dict of arrays
+        The same, and its standard errors, after the unconstraining transform.
+    """
+
+    values: dict[str, Floats]
+    locations: dict[str, Floats]
+    scales: dict[str, Floats]
+
+
+def em_start(X, parameters: MixtureParameters, sample_weight=None) -> Start:
+    """Return EM's estimate with standard errors from the empirical information.
+
+    The information is the sum of outer products of the rows' scores [1]_, in the
+    unconstrained variables, with the derivative of the (small) map from these to the
+    quadratic forms taken numerically.
+
+    References
+    ----------
+    .. [1] Boldea and Magnus (2009), *Maximum likelihood estimation of the multivariate
+       normal mixture model*, JASA 104:1539-1549.
+    """
+    values = _free_values(parameters)
+    locations = {name: _UNCONSTRAIN[name](value) for name, value in values.items()}
+    layout = _Layout(structure_of(parameters.covariance_type), locations)
+    errors = _standard_errors(X, layout, sample_weight)
+    return Start(values, locations, layout.split(errors))
+
+
+def _free_values(parameters):
+    """Weights, means, standard deviations and partial correlations of an estimate."""
+    structure = structure_of(parameters.covariance_type)
+    lower = np.linalg.cholesky(parameters.covariances)
+    sds = np.sqrt(np.diagonal(parameters.covariances, axis1=1, axis2=2))
+    partials = cholesky.partial_correlations(lower)
+    weights = np.maximum(parameters.weights, SMALLEST_WEIGHT)
+    values = {
+        "weights": weights / weights.sum(),
+        "means": parameters.means,
+        "standard_deviations": _only(sds, structure.sds, FEATURE),
+    }
+    if structure.partials and partials.size:
+        partials = np.clip(partials, -LARGEST_CORRELATION, LARGEST_CORRELATION)
+        values["partial_correlations"] = _only(partials, structure.partials, None)
+    return values
+
+
+def _only(array, dims, feature):
+    """Drop the axes over which a family does not vary."""
+    array = array if COMPONENT in dims else array[0]
+    return array if feature in dims or feature is None else array[..., 0]
+
+
+def _unconstrain_weights(weights):
+    return np.log(weights[:-1]) - np.log(weights[-1])
+
+
+_UNCONSTRAIN = {
+    "weights": _unconstrain_weights,
+    "means": np.array,
+    "standard_deviations": np.log,
+    "partial_correlations": np.arctanh,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Flat vectors of unconstrained variables, and the quadratic forms they stand for."""
+
+    structure: Structure
+    locations: dict[str, Floats]
+
+    def flat(self):
+        return np.concatenate([value.ravel() for value in self.locations.values()])
+
+    def split(self, flat):
+        sizes = np.cumsum([value.size for value in self.locations.values()])[:-1]
+        parts = np.split(flat, sizes)
+        shaped = zip(self.locations.items(), parts, strict=True)
+        return {name: part.reshape(value.shape) for (name, value), part in shaped}
+
+    def quadratics(self, flat) -> Quadratics:
+        parts = self.split(flat)
+        k, d = parts["means"].shape
+        weights = np.exp(np.append(parts["weights"], 0.0))
+        sds = np.exp(parts["standard_deviations"])
+        partials = parts.get("partial_correlations")
+        partials = None if partials is None else np.tanh(partials)
+        lower = cholesky.covariance_cholesky(
+            *self.structure.spread(sds, partials, k, d)
+        )
+        upper, half_log_determinants = cholesky.precision_cholesky(lower)
+        offsets = np.log(weights / weights.sum()) + half_log_determinants
+        return Quadratics(offsets - 0.5 * d * LOG_2PI, parts["means"], upper)
+
+    def jacobian(self, flat):
+        """Derivative of the flattened quadratic forms, by central differences."""
+        step = 1e-5
+        columns = []
+        for i in range(len(flat)):
+            high, low = flat.copy(), flat.copy()
+            high[i] += step
+            low[i] -= step
+            pairs = zip(self.quadratics(high), self.quadratics(low), strict=True)
+            columns.append(np.concatenate([(a - b).ravel() for a, b in pairs]))
+        return np.stack(columns, axis=1) / (2 * step)
+
+
+def _standard_errors(X, layout, sample_weight):
+    flat = layout.flat()
+    stride = -(-len(X) // MAX_ROWS)
+    rows = np.asarray(X[::stride], dtype=np.float64)
+    weight = np.ones(len(rows)) if sample_weight is None else sample_weight[::stride]
+    quadratics, jacobian = layout.quadratics(flat), layout.jacobian(flat)
+    information = PRIOR_INFORMATION * np.eye(len(flat))
+    for start in range(0, len(rows), size := max(1, BLOCK_NUMBERS // len(jacobian))):
+        block = slice(start, start + size)
+        scores = _row_scores(rows[block], quadratics) @ jacobian
+        information += stride * scores.T @ (weight[block, None] * scores)
+    return np.sqrt(np.diag(np.linalg.inv(information)))
+
+
+def _row_scores(rows, quadratics):
+    """Derivatives of each row's log-likelihood in the flattened quadratic forms."""
+    r = responsibilities(np.ascontiguousarray(rows), quadratics)
+    centred = rows[:, None, :] - quadratics.means
+    upper = quadratics.precisions_cholesky
+    z = np.einsum("nki,kij->nkj", centred, upper)
+    in_means = r[:, :, None] * np.einsum("kij,nkj->nki", upper, z)
+    in_upper = -r[:, :, None, None] * centred[..., :, None] * z[..., None, :]
+    parts = (r, in_means, in_upper)
+    return np.concatenate([part.reshape(len(rows), -1) for part in parts], axis=1)

@@ -1,0 +1,61 @@
+"""How a covariance family is built from standard deviations and correlations.
+
+Every family is standard deviations times a correlation factor; families differ only
+in which of the two vary over components and features. That is this table.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesgmm.covariances import covariance_family
+
+COMPONENT, FEATURE, FEATURE_BIS, PAIR, OBSERVATION = (
+    "component",
+    "feature",
+    "feature_bis",
+    "feature_pair",
+    "obs_id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Dimensions over which the parts of the covariances vary.
+
+    Attributes
+    ----------
+    sds : tuple of str
+    partials : tuple of str
+        Of the partial correlations; empty if there are none.
+    """
+
+    sds: tuple[str, ...]
+    partials: tuple[str, ...]
+
+    def spread(self, sds, partials, n_components, n_features):
+        """Return both with one row a component, arrays or tensors.
+
+        Standard deviations as (n_components, n_features); partial correlations as
+        (n_components or 1, pairs), with no pairs if there are none.
+        """
+        if FEATURE not in self.sds:
+            sds = sds[:, None]
+        if partials is None:
+            partials = np.zeros((1, 0))
+        elif COMPONENT not in self.partials:
+            partials = partials[None]
+        return sds * np.ones((n_components, n_features)), partials
+
+
+_STRUCTURES = {
+    "full": Structure((COMPONENT, FEATURE), (COMPONENT, PAIR)),
+    "tied": Structure((FEATURE,), (PAIR,)),
+    "diag": Structure((COMPONENT, FEATURE), ()),
+    "spherical": Structure((COMPONENT,), ()),
+}
+
+
+def structure_of(covariance_type: str) -> Structure:
+    """Look up the structure of a family, or refuse its name."""
+    return _STRUCTURES[covariance_family(covariance_type).name]
