@@ -98,7 +98,7 @@ def tree(X, chains, lp=True, names=None):
                 "means": means,
                 "covariances": covariances,
                 "standard_deviations": sds,
-                "total": weights.sum(-1),
+                "total": weights.sum(-1).round(9),
             }.items()
         },
         coords={

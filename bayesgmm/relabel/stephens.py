@@ -87,8 +87,7 @@ def stephens(blocks: Blocks, pivot: Ints, n_components: int) -> Relabelling:
 def _starts(blocks: Blocks, pivot: Ints, k: int) -> tuple[Ints, float]:
     """Return permutations that agree best with given partitions, and the entropy.
 
-    The partitions are the pivot and those of some draws. The permutations that are
-    there already are a start as well.
+    The partitions are the pivot and those of some draws.
     """
     agreement, entropy = 0.0, 0.0
     for rows, p in blocks():
@@ -98,8 +97,7 @@ def _starts(blocks: Blocks, pivot: Ints, k: int) -> tuple[Ints, float]:
         agreement = agreement + _by_observation(p).T @ targets
         entropy -= xlogy(p, p).sum()
     costs = _split(-np.asarray(agreement), k)
-    as_they_are = np.broadcast_to(np.arange(k), (1, *costs.shape[1:3]))
-    return np.concatenate([[solve(cost) for cost in costs], as_they_are]), entropy
+    return np.array([solve(cost) for cost in costs]), entropy
 
 
 def _evaluate(blocks: Blocks, starts: Ints, pivot: Ints) -> Step:
