@@ -1,16 +1,22 @@
-"""Passes over the data for direct callers: chunked, threaded, same bits always."""
+"""Passes over the data for direct callers: in chunks, on threads, same bits always."""
 
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, product
+from typing import Any
 
 import numpy as np
 
 from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
-from bayesgmm.kernels import rows as _rows
+from bayesgmm.kernels import pointwise
+from bayesgmm.kernels.rows import fused
 
-CHUNK = 32768
-_NOTHING = np.empty(0)
-_NO_TABLE = np.empty((0, 0))
+# A chunk is about a millisecond of work; see `_chunks`.
+_LARGEST_CHUNK, _SMALLEST_CHUNK = 32768, 1024
+_OPERATIONS = 2**22
+_DRAWS = 16
+_NO_WEIGHTS = np.empty(0)
 
 
 def one_pass(
@@ -25,9 +31,9 @@ def one_pass(
     quadratics : Quadratics
         Offsets in natural log. For parameters use `MixtureParameters.quadratics`.
     sample_weight : array of shape (n_observations,), optional
-        How often each row counts; one by default.
+        How often each row counts; once by default.
     n_threads : int, optional
-        The available cores by default. The result does not depend on it.
+        The cores this process may use by default. The result does not depend on it.
 
     Returns
     -------
@@ -38,78 +44,100 @@ def one_pass(
 
     Notes
     -----
-    Time O(n_observations n_components n_features^2), memory
-    O(n_threads n_components n_features^2) above the data.
+    ``log_joint[n, k] = offsets[k] - 1/2 |(x_n - means[k]) precisions_cholesky[k]|^2``,
+    ``r_nk = exp(log_joint[n, k] - log sum_k exp log_joint[n, k])``.
+    Time O(n_observations n_components n_features^2); memory above the data a few
+    blocks of rows and O(n_components n_features^2) a thread.
+
+    References
+    ----------
+    .. [1] C. M. Bishop (2006), *Pattern Recognition and Machine Learning*, eq.
+           9.23-9.27.
     """
 
-    def run(rows):
-        weight = _NOTHING if sample_weight is None else sample_weight[rows]
-        scores, *moments = _rows.fused(X[rows], weight, *quadratics)
-        return scores.sum(), moments
+    def run(chunk):
+        weight = _NO_WEIGHTS if sample_weight is None else sample_weight[chunk]
+        rows, *moments = fused(_as_block(X[chunk]), weight, *quadratics)
+        return rows.sum(), moments
 
-    total, statistics = 0.0, None
-    for score, moments in _over_chunks(run, len(X), n_threads):
-        total += score
-        if statistics is None:
-            statistics = SufficientStatistics(*moments)
-        else:
-            for whole, part in zip(statistics, moments, strict=True):
-                whole += part
-    assert statistics is not None
-    return float(total), statistics
+    parts = _in_order(run, _chunks(X, quadratics), n_threads)
+    log_likelihood, whole = next(parts)
+    for score, part in parts:
+        log_likelihood += score
+        for total, term in zip(whole, part, strict=True):
+            total += term
+    return float(log_likelihood), SufficientStatistics(*whole)
 
 
 def log_likelihood_rows(X, quadratics: Quadratics) -> Floats:
     """Return log p(x_n | quadratics) of every row, shape (n_observations,)."""
     rows = np.empty(len(X))
-    _fill(lambda c: _rows.pointwise(X[c], *quadratics, True, rows[c], _NO_TABLE), X)
-    return rows
+    return _fill(X, quadratics, pointwise.score, rows)
 
 
 def log_joint(X, quadratics: Quadratics) -> Floats:
     """Return log p(x_n, k | quadratics), shape (n_observations, n_components)."""
-    out = np.empty((len(X), len(quadratics.offsets)))
-    _fill(lambda c: _rows.pointwise(X[c], *quadratics, False, _NOTHING, out[c]), X)
-    return out
+    table = np.empty((len(X), len(quadratics.offsets)))
+    return _fill(X, quadratics, pointwise.tabulate, table, False)
 
 
 def responsibilities(X, quadratics: Quadratics) -> Floats:
-    """Return p(k | x_n, quadratics), shape (n_observations, n_components)."""
-    out = np.empty((len(X), len(quadratics.offsets)))
-    rows = np.empty(len(X))
-    _fill(lambda c: _rows.pointwise(X[c], *quadratics, True, rows[c], out[c]), X)
-    return out
+    """Return p(k | x_n, quadratics), shape (n_observations, n_components).
+
+    A row that no component can explain has zeros.
+    """
+    table = np.empty((len(X), len(quadratics.offsets)))
+    return _fill(X, quadratics, pointwise.tabulate, table, True)
 
 
 def labels(X, quadratics: Quadratics) -> Ints:
     """Return the component of the highest log-joint of every row, the first of ties."""
     out = np.empty(len(X), dtype=np.intp)
-    _fill(lambda c: _rows.hard(X[c], *quadratics, out[c]), X)
-    return out
+    return _fill(X, quadratics, pointwise.assign, out)
 
 
 def log_likelihood_draws(X, quadratics: Quadratics) -> Floats:
-    """Return the log-likelihood of all rows under each draw, shape (n_draws,)."""
-    return np.array(
-        [
-            log_likelihood_rows(X, Quadratics(*draw)).sum()
-            for draw in zip(*quadratics, strict=True)
-        ]
-    )
+    """Return the log-likelihood of all rows under each draw.
+
+    Parameters
+    ----------
+    X : array of shape (n_observations, n_features), float64 or float32
+    quadratics : Quadratics
+        With a leading axis of draws: offsets (n_draws, n_components), and so on.
+
+    Returns
+    -------
+    array of shape (n_draws,)
+    """
+    chunks = _chunks(X, Quadratics(*(part[0] for part in quadratics)))
+    draws = _draws(quadratics)
+    scores = np.empty((len(chunks), len(quadratics.offsets)))
+
+    def run(task):
+        (i, chunk), s = task
+        some = (part[s] for part in quadratics)
+        pointwise.score_draws(_as_block(X[chunk]), *some, scores[i, s])
+
+    _finish(run, list(product(enumerate(chunks), draws)))
+    return scores.sum(0)
 
 
 def responsibilities_draws(X_block, quadratics: Quadratics) -> Floats:
     """Return responsibilities under each draw, shape (n_draws, n_rows, n_components).
 
-    The caller keeps `X_block` small: this array is what must not be stored for all
-    observations.
+    The caller keeps `X_block` short: for all observations this array would not fit.
+    `quadratics` has a leading axis of draws.
     """
     n_draws, n_components = quadratics.offsets.shape
-    out = np.empty((n_draws, len(X_block), n_components))
-    for s in range(n_draws):
-        draw = Quadratics(*(part[s] for part in quadratics))
-        out[s] = responsibilities(X_block, draw)
-    return out
+    tables = np.empty((n_draws, len(X_block), n_components))
+    X_block = _as_block(X_block)
+
+    def run(s):
+        some = (part[s] for part in quadratics)
+        pointwise.tabulate_draws(X_block, *some, tables[s])
+
+    _finish(run, _draws(quadratics))
+    return tables
 
 
 def available_cores() -> int:
@@ -119,20 +147,48 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _fill(run, X):
-    for _ in _over_chunks(run, len(X), None):
-        pass
+def _as_block(X):
+    """Return rows as the kernels were compiled for; float32 is copied by the chunk."""
+    return np.ascontiguousarray(X, dtype=np.float64)
 
 
-def _over_chunks(run, n_observations, n_threads):
-    """Yield run(slice) in row order; the slices do not depend on the threads."""
-    chunks = [
-        slice(start, min(start + CHUNK, n_observations))
-        for start in range(0, n_observations, CHUNK)
-    ]
-    n_threads = min(n_threads or available_cores(), len(chunks))
+def _fill(X, quadratics, kernel, out, *options):
+    """Let a kernel fill its own rows of `out`, chunk by chunk."""
+
+    def run(chunk):
+        kernel(_as_block(X[chunk]), *quadratics, *options, out[chunk])
+
+    _finish(run, _chunks(X, quadratics))
+    return out
+
+
+def _chunks(X, quadratics) -> list[slice]:
+    """Cut rows into equal chunks by shape alone, never by the number of threads."""
+    n_observations, n_features = X.shape
+    work = len(quadratics.offsets) * (n_features**2 + 16)
+    longest = np.clip(_OPERATIONS // work, _SMALLEST_CHUNK, _LARGEST_CHUNK)
+    n_chunks = -(-n_observations // int(longest))
+    edges = np.linspace(0, n_observations, n_chunks + 1).astype(int)
+    return [slice(*pair) for pair in pairwise(edges)]
+
+
+def _draws(quadratics) -> list[slice]:
+    n_draws = len(quadratics.offsets)
+    return [slice(s, min(s + _DRAWS, n_draws)) for s in range(0, n_draws, _DRAWS)]
+
+
+def _in_order(
+    run: Callable[[Any], Any], tasks: list, n_threads: int | None = None
+) -> Iterator[Any]:
+    """Yield the results of tasks in their order; the kernels let go of the GIL."""
+    n_threads = min(n_threads or available_cores(), len(tasks))
     if n_threads <= 1:
-        yield from map(run, chunks)
+        yield from map(run, tasks)
         return
     with ThreadPoolExecutor(n_threads) as pool:
-        yield from pool.map(run, chunks)
+        yield from pool.map(run, tasks)
+
+
+def _finish(run, tasks):
+    for _ in _in_order(run, tasks):
+        pass

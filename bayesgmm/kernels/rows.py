@@ -1,148 +1,260 @@
-"""The formula, on blocks of rows held feature-major in cache. Serial Numba."""
+"""The formula, on blocks of rows in cache. Serial Numba, float64 throughout.
 
-import math
+Every pass is a loop over blocks of `BLOCK` rows:
+
+    load -> joint_block -> normalise_block -> statistics_block
+
+A last, shorter block is filled up with copies of its last row that count nothing.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-BLOCK = 256
-# No nnan and no ninf: an offset of -inf (an empty component) must stay what it is.
-FAST = {"contract", "reassoc", "nsz"}
+from bayesgmm._typing import Floats
+from bayesgmm.kernels import tiles
+from bayesgmm.kernels.elementary import BLOCK, exact, exp, fast, log, wide
+
+B = BLOCK
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def joint_block(X, start, size, offsets, means, precisions_cholesky, block, z, joint):
-    """Fill joint (n_components, size) and block (n_features, size)."""
+class Mixture(NamedTuple):
+    """Quadratics with their features padded for the tiles."""
+
+    offsets: Floats
+    means: Floats
+    precisions_cholesky: Floats
+
+
+class Workspace(NamedTuple):
+    """Memory for one block: flat, one stretch of `BLOCK` numbers after another."""
+
+    x: Floats  # observations, feature-major
+    d: Floats  # centred observations
+    z: Floats  # projections of one tile, zero between uses
+    joint: Floats  # log-joints, then responsibilities; component-major
+    top: Floats  # highest log-joint of a row
+    inverse: Floats  # one over the sum of exp(joint - top)
+    rows: Floats  # log-likelihoods of the rows
+
+
+@exact
+def prepare(offsets, means, precisions_cholesky):
+    """Return the padded mixture and the memory for one block."""
     n_components, n_features = means.shape
-    for i in range(n_features):
-        for n in range(size):
-            block[i, n] = X[start + n, i]
+    width = 2 if n_features <= 2 else (n_features + 3) // 4 * 4
+    m = np.zeros((n_components, width))
+    p = np.zeros((n_components, width, width))
     for k in range(n_components):
-        for n in range(size):
-            joint[k, n] = 0.0
-        for j in range(n_features):
-            for n in range(size):
-                z[n] = 0.0
-            for i in range(j + 1):
-                p, mean = precisions_cholesky[k, i, j], means[k, i]
-                for n in range(size):
-                    z[n] += (block[i, n] - mean) * p
-            for n in range(size):
-                joint[k, n] += z[n] * z[n]
-        for n in range(size):
-            joint[k, n] = offsets[k] - 0.5 * joint[k, n]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def normalise_block(joint, size, rows):
-    """Turn log-joints into responsibilities and row log-likelihoods."""
-    n_components = joint.shape[0]
-    for n in range(size):
-        top = -np.inf
-        for k in range(n_components):
-            top = max(top, joint[k, n])
-        if top == -np.inf:
-            joint[:, n] = 0.0
-            rows[n] = -np.inf
-            continue
-        total = 0.0
-        for k in range(n_components):
-            joint[k, n] = math.exp(joint[k, n] - top)
-            total += joint[k, n]
-        rows[n] = top + math.log(total)
-        for k in range(n_components):
-            joint[k, n] /= total
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def statistics_block(block, size, means, share, counts, sums, outer_products):
-    """Add the weighted moments of a block; share is (n_components, size)."""
-    n_components, n_features = means.shape
-    for k in range(n_components):
-        for n in range(size):
-            counts[k] += share[k, n]
         for i in range(n_features):
-            total = 0.0
-            for n in range(size):
-                total += share[k, n] * (block[i, n] - means[k, i])
-            sums[k, i] += total
-            for j in range(i + 1):
-                total = 0.0
-                for n in range(size):
-                    total += (
-                        share[k, n]
-                        * (block[i, n] - means[k, i])
-                        * (block[j, n] - means[k, j])
-                    )
-                outer_products[k, i, j] += total
-                if i != j:
-                    outer_products[k, j, i] += total
+            m[k, i] = means[k, i]
+            for j in range(i, n_features):
+                p[k, i, j] = precisions_cholesky[k, i, j]
+    space = Workspace(
+        np.zeros(width * B),
+        np.empty(width * B),
+        np.zeros(4 * B),
+        np.empty(n_components * B),
+        np.empty(B),
+        np.empty(B),
+        np.empty(B),
+    )
+    return Mixture(offsets, m, p), space
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact
+def load(X, start, size, x):
+    """Transpose rows of `X` into x."""
+    wide()
+    n_features = X.shape[1]
+    part = X[start : start + size]
+    if size < B:
+        for i in range(n_features):
+            for n in range(B):
+                x[i * B + n] = part[min(n, size - 1), i]
+    elif n_features == 2:  # a known stride is read with shuffles
+        for n in range(B):
+            x[n] = part[n, 0]
+            x[n + B] = part[n, 1]
+    else:
+        for i in range(n_features):
+            xi = x[i * B : (i + 1) * B]
+            for n in range(B):
+                xi[n] = part[n, i]
+
+
+@fast
+def joint_block(mixture, space):
+    """Fill the log-joints of a block and the highest of each row."""
+    offsets, means, precisions_cholesky = mixture
+    x, d, z, joint = space.x, space.d, space.z, space.joint
+    width = means.shape[1]
+    space.top[:] = -np.inf
+    for k in range(len(offsets)):
+        q, mean, p = joint[k * B : (k + 1) * B], means[k], precisions_cholesky[k]
+        if width == 2:
+            tiles.square_two(x, mean, p, q)
+        else:
+            tiles.square_four(x, mean, p, q)
+        if width > 4:
+            tiles.centre(x, mean, d)
+        for j in range(4, width, 4):
+            for i in range(0, j, 4):
+                tiles.project_tile(d, p, i, j, z)
+            tiles.square_tile(d, p, j, z, q)
+        _finish_joint(q, offsets[k], space.top)
+
+
+@fast
+def _finish_joint(q, offset, top):
+    """Turn squared distances into log-joints and keep the highest."""
+    wide()
+    for n in range(B):
+        joint = offset - 0.5 * q[n]
+        q[n] = joint
+        top[n] = joint if joint > top[n] else top[n]
+
+
+@fast
+def normalise_block(space):
+    """Turn log-joints into exp(joint - top), fill inverse sums and row scores."""
+    joint, top, inverse = space.joint, space.top, space.inverse
+    _clear_impossible(top, inverse)
+    for k in range(len(joint) // B):
+        _exponentiate(joint[k * B : (k + 1) * B], top, inverse)
+    _finish_rows(top, inverse, space.rows)
+
+
+@fast
+def _clear_impossible(top, total):
+    """Avoid -inf minus -inf in rows that no component can explain."""
+    wide()
+    for n in range(B):
+        top[n] = top[n] if top[n] > -np.inf else 0.0
+        total[n] = 0.0
+
+
+@fast
+def _exponentiate(joint, top, total):
+    wide()
+    for n in range(B):
+        e = exp(joint[n] - top[n])
+        joint[n] = e
+        total[n] += e
+
+
+@fast
+def _finish_rows(top, total, rows):
+    """Fill row scores; replace totals by their inverses, zero for impossible rows."""
+    wide()
+    for n in range(B):
+        possible = total[n] > 0.0
+        safe = total[n] if possible else 1.0
+        rows[n] = top[n] + log(safe) if possible else -np.inf
+        total[n] = 1.0 / safe if possible else 0.0
+
+
+@fast
+def share_block(joint, inverse):
+    """Finish the responsibilities of one component and return their sum."""
+    wide()
+    count = 0.0
+    for n in range(B):
+        r = joint[n] * inverse[n]
+        joint[n] = r
+        count += r
+    return count
+
+
+@fast
+def _take_roots(r):
+    wide()
+    for n in range(B):
+        r[n] = np.sqrt(r[n])
+
+
+@fast
+def statistics_block(mixture, space, counts, sums, outer_products):
+    """Add the weighted moments of a block, upper triangles only."""
+    x, d = space.x, space.d
+    width = mixture.means.shape[1]
+    for k in range(len(counts)):
+        r, mean = space.joint[k * B : (k + 1) * B], mixture.means[k]
+        count = share_block(r, space.inverse)
+        if count == 0.0:
+            continue
+        counts[k] += count
+        if width == 2:
+            tiles.moments_two(x, mean, r, sums[k], outer_products[k])
+            continue
+        _take_roots(r)
+        tiles.weigh(x, mean, r, d, sums[k])
+        for j in range(0, width, 4):
+            for i in range(0, j, 4):
+                tiles.outer_tile(d, i, j, outer_products[k])
+            tiles.outer_triangle(d, j, outer_products[k])
+
+
+@exact
 def fused(X, sample_weight, offsets, means, precisions_cholesky):
-    """Return (rows, counts, sums, outer_products): one serial pass over `X`."""
-    n_observations = X.shape[0]
-    n_components, n_features = means.shape
+    """Score every row and sum its weighted moments, in one serial pass.
+
+    Parameters
+    ----------
+    X : array of shape (n_observations, n_features), float64 or float32
+        Any memory layout. Not changed.
+    sample_weight : array of shape (n_observations,) or (0,), float64
+        None is an array of length zero.
+    offsets, means, precisions_cholesky : arrays
+        The fields of `Quadratics`.
+
+    Returns
+    -------
+    rows : array of shape (n_observations,)
+        Log-likelihood of each row, times its weight.
+    counts, sums, outer_products : arrays
+        The fields of `SufficientStatistics`. A row that no component can explain
+        (every log-joint is -inf) scores -inf and adds nothing.
+    """
+    n_observations, n_features = X.shape
+    mixture, space = prepare(offsets, means, precisions_cholesky)
+    n_components, width = mixture.means.shape
     rows = np.empty(n_observations)
     counts = np.zeros(n_components)
-    sums = np.zeros((n_components, n_features))
-    outer_products = np.zeros((n_components, n_features, n_features))
-    block, z = np.empty((n_features, BLOCK)), np.empty(BLOCK)
-    joint = np.empty((n_components, BLOCK))
-    for start in range(0, n_observations, BLOCK):
-        size = min(BLOCK, n_observations - start)
-        joint_block(
-            X, start, size, offsets, means, precisions_cholesky, block, z, joint
-        )
-        own = rows[start : start + size]
-        normalise_block(joint, size, own)
+    sums = np.zeros((n_components, width))
+    outer_products = np.zeros((n_components, width, width))
+    for start in range(0, n_observations, B):
+        size = min(B, n_observations - start)
+        load(X, start, size, space.x)
+        joint_block(mixture, space)
+        normalise_block(space)
+        rows[start : start + size] = space.rows[:size]
         if len(sample_weight):
-            for n in range(size):
-                weight = sample_weight[start + n]
-                own[n] = own[n] * weight if weight != 0.0 else 0.0
-                for k in range(n_components):
-                    joint[k, n] *= weight
-        statistics_block(block, size, means, joint, counts, sums, outer_products)
-    return rows, counts, sums, outer_products
+            _apply_weights(sample_weight, start, size, rows, space.inverse)
+        space.inverse[size:] = 0.0
+        statistics_block(mixture, space, counts, sums, outer_products)
+    _mirror(outer_products)
+    return (
+        rows,
+        counts,
+        sums[:, :n_features].copy(),
+        outer_products[:, :n_features, :n_features].copy(),
+    )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def pointwise(X, offsets, means, precisions_cholesky, normalise, rows, out):
-    """Fill rows (n,) and out (n, n_components): log-joints or responsibilities.
-
-    An `out` of no rows is not filled.
-    """
-    n_components, n_features = means.shape
-    block, z = np.empty((n_features, BLOCK)), np.empty(BLOCK)
-    joint = np.empty((n_components, BLOCK))
-    for start in range(0, X.shape[0], BLOCK):
-        size = min(BLOCK, X.shape[0] - start)
-        joint_block(
-            X, start, size, offsets, means, precisions_cholesky, block, z, joint
-        )
-        if normalise:
-            normalise_block(joint, size, rows[start : start + size])
-        if len(out):
-            for n in range(size):
-                for k in range(n_components):
-                    out[start + n, k] = joint[k, n]
+@exact
+def _apply_weights(sample_weight, start, size, rows, inverse):
+    for n in range(size):
+        weight = sample_weight[start + n]
+        inverse[n] *= weight
+        # A row of weight zero is absent, even where its score is -inf.
+        rows[start + n] = rows[start + n] * weight if weight != 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def hard(X, offsets, means, precisions_cholesky, labels):
-    """Fill labels (n,): the first component of the highest log-joint."""
-    n_components, n_features = means.shape
-    block, z = np.empty((n_features, BLOCK)), np.empty(BLOCK)
-    joint = np.empty((n_components, BLOCK))
-    for start in range(0, X.shape[0], BLOCK):
-        size = min(BLOCK, X.shape[0] - start)
-        joint_block(
-            X, start, size, offsets, means, precisions_cholesky, block, z, joint
-        )
-        for n in range(size):
-            best = 0
-            for k in range(1, n_components):
-                if joint[k, n] > joint[best, n]:
-                    best = k
-            labels[start + n] = best
+@exact
+def _mirror(outer_products):
+    n_components, width, _ = outer_products.shape
+    for k in range(n_components):
+        for i in range(width):
+            for j in range(i):
+                outer_products[k, i, j] = outer_products[k, j, i]

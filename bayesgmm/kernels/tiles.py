@@ -1,0 +1,171 @@
+"""Register tiles: the inner loops of the pass, four features by four.
+
+A block of rows lies feature-major in one flat array: feature i of row n is at
+``i * BLOCK + n``. Features are padded with zeros to two or a multiple of four. The
+loops run over the rows of the block, and that is what LLVM vectorises. A row of
+statistics costs as many additions as multiplications, so the sums stay in registers.
+"""
+
+from bayesgmm.kernels.elementary import BLOCK, fast, wide
+
+B, B2, B3 = BLOCK, 2 * BLOCK, 3 * BLOCK
+
+
+@fast
+def centre(x, mean, d):
+    """Fill d = x - mean, all features."""
+    wide()
+    for i in range(len(mean)):
+        xi, di, m = x[i * B : (i + 1) * B], d[i * B : (i + 1) * B], mean[i]
+        for n in range(B):
+            di[n] = xi[n] - m
+
+
+@fast
+def square_two(x, mean, p, q):
+    """Fill q = |(x - mean) p|^2 for two features."""
+    wide()
+    m0, m1, p00, p01, p11 = mean[0], mean[1], p[0, 0], p[0, 1], p[1, 1]
+    for n in range(B):
+        d0 = x[n] - m0
+        d1 = x[n + B] - m1
+        z0 = d0 * p00
+        z1 = d0 * p01 + d1 * p11
+        q[n] = z0 * z0 + z1 * z1
+
+
+@fast
+def square_four(x, mean, p, q):
+    """Fill q = |(x - mean) p|^2 for four features."""
+    wide()
+    m0, m1, m2, m3 = mean[0], mean[1], mean[2], mean[3]
+    p00, p01, p02, p03 = p[0, 0], p[0, 1], p[0, 2], p[0, 3]
+    p11, p12, p13 = p[1, 1], p[1, 2], p[1, 3]
+    p22, p23, p33 = p[2, 2], p[2, 3], p[3, 3]
+    for n in range(B):
+        d0 = x[n] - m0
+        d1 = x[n + B] - m1
+        d2 = x[n + B2] - m2
+        d3 = x[n + B3] - m3
+        z0 = d0 * p00
+        z1 = d0 * p01 + d1 * p11
+        z2 = d0 * p02 + d1 * p12 + d2 * p22
+        z3 = d0 * p03 + d1 * p13 + d2 * p23 + d3 * p33
+        q[n] = (z0 * z0 + z1 * z1) + (z2 * z2 + z3 * z3)
+
+
+@fast
+def project_tile(d, p, i, j, z):
+    """Add features i..i+3 to the projections z of columns j..j+3."""
+    wide()
+    d = d[i * B : (i + 4) * B]
+    p00, p01, p02, p03 = p[i, j], p[i, j + 1], p[i, j + 2], p[i, j + 3]
+    p10, p11, p12, p13 = p[i + 1, j], p[i + 1, j + 1], p[i + 1, j + 2], p[i + 1, j + 3]
+    p20, p21, p22, p23 = p[i + 2, j], p[i + 2, j + 1], p[i + 2, j + 2], p[i + 2, j + 3]
+    p30, p31, p32, p33 = p[i + 3, j], p[i + 3, j + 1], p[i + 3, j + 2], p[i + 3, j + 3]
+    for n in range(B):
+        d0, d1, d2, d3 = d[n], d[n + B], d[n + B2], d[n + B3]
+        z[n] += d0 * p00 + d1 * p10 + d2 * p20 + d3 * p30
+        z[n + B] += d0 * p01 + d1 * p11 + d2 * p21 + d3 * p31
+        z[n + B2] += d0 * p02 + d1 * p12 + d2 * p22 + d3 * p32
+        z[n + B3] += d0 * p03 + d1 * p13 + d2 * p23 + d3 * p33
+
+
+@fast
+def square_tile(d, p, i, z, q):
+    """Finish the projections of columns i..i+3, add their squares to q, clear z."""
+    wide()
+    d = d[i * B : (i + 4) * B]
+    p00, p01, p02, p03 = p[i, i], p[i, i + 1], p[i, i + 2], p[i, i + 3]
+    p11, p12, p13 = p[i + 1, i + 1], p[i + 1, i + 2], p[i + 1, i + 3]
+    p22, p23, p33 = p[i + 2, i + 2], p[i + 2, i + 3], p[i + 3, i + 3]
+    for n in range(B):
+        d0, d1, d2, d3 = d[n], d[n + B], d[n + B2], d[n + B3]
+        z0 = z[n] + d0 * p00
+        z1 = z[n + B] + d0 * p01 + d1 * p11
+        z2 = z[n + B2] + d0 * p02 + d1 * p12 + d2 * p22
+        z3 = z[n + B3] + d0 * p03 + d1 * p13 + d2 * p23 + d3 * p33
+        q[n] += (z0 * z0 + z1 * z1) + (z2 * z2 + z3 * z3)
+        z[n] = z[n + B] = z[n + B2] = z[n + B3] = 0.0
+
+
+@fast
+def moments_two(x, mean, r, sums, outer):
+    """Add sums and outer products of two features, weighted by r."""
+    wide()
+    m0, m1 = mean[0], mean[1]
+    s0 = s1 = s00 = s01 = s11 = 0.0
+    for n in range(B):
+        d0 = x[n] - m0
+        d1 = x[n + B] - m1
+        w0 = d0 * r[n]
+        w1 = d1 * r[n]
+        s0 += w0
+        s1 += w1
+        s00 += w0 * d0
+        s01 += w0 * d1
+        s11 += w1 * d1
+    sums[0] += s0
+    sums[1] += s1
+    outer[0, 0] += s00
+    outer[0, 1] += s01
+    outer[1, 1] += s11
+
+
+@fast
+def weigh(x, mean, root, d, sums):
+    """Fill d = root (x - mean) and add sums of root^2 (x - mean)."""
+    wide()
+    for i in range(len(mean)):
+        xi, di, m = x[i * B : (i + 1) * B], d[i * B : (i + 1) * B], mean[i]
+        total = 0.0
+        for n in range(B):
+            w = (xi[n] - m) * root[n]
+            di[n] = w
+            total += w * root[n]
+        sums[i] += total
+
+
+@fast
+def outer_tile(d, i, j, outer):
+    """Add products of features i..i+3 with features j..j+3."""
+    wide()
+    a, b = d[i * B : (i + 4) * B], d[j * B : (j + 4) * B]
+    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
+    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = 0.0
+    for n in range(B):
+        a0, a1, a2, a3 = a[n], a[n + B], a[n + B2], a[n + B3]
+        b0, b1, b2, b3 = b[n], b[n + B], b[n + B2], b[n + B3]
+        s00, s01, s02, s03 = s00 + a0 * b0, s01 + a0 * b1, s02 + a0 * b2, s03 + a0 * b3
+        s10, s11, s12, s13 = s10 + a1 * b0, s11 + a1 * b1, s12 + a1 * b2, s13 + a1 * b3
+        s20, s21, s22, s23 = s20 + a2 * b0, s21 + a2 * b1, s22 + a2 * b2, s23 + a2 * b3
+        s30, s31, s32, s33 = s30 + a3 * b0, s31 + a3 * b1, s32 + a3 * b2, s33 + a3 * b3
+    _add_row(outer[i], j, s00, s01, s02, s03)
+    _add_row(outer[i + 1], j, s10, s11, s12, s13)
+    _add_row(outer[i + 2], j, s20, s21, s22, s23)
+    _add_row(outer[i + 3], j, s30, s31, s32, s33)
+
+
+@fast
+def outer_triangle(d, i, outer):
+    """Add products of features i..i+3 with one another, upper triangle."""
+    wide()
+    a = d[i * B : (i + 4) * B]
+    s00 = s01 = s02 = s03 = s11 = s12 = s13 = s22 = s23 = s33 = 0.0
+    for n in range(B):
+        a0, a1, a2, a3 = a[n], a[n + B], a[n + B2], a[n + B3]
+        s00, s01, s02, s03 = s00 + a0 * a0, s01 + a0 * a1, s02 + a0 * a2, s03 + a0 * a3
+        s11, s12, s13 = s11 + a1 * a1, s12 + a1 * a2, s13 + a1 * a3
+        s22, s23, s33 = s22 + a2 * a2, s23 + a2 * a3, s33 + a3 * a3
+    _add_row(outer[i], i, s00, s01, s02, s03)
+    _add_row(outer[i + 1], i, 0.0, s11, s12, s13)
+    _add_row(outer[i + 2], i, 0.0, 0.0, s22, s23)
+    _add_row(outer[i + 3], i, 0.0, 0.0, 0.0, s33)
+
+
+@fast
+def _add_row(row, j, s0, s1, s2, s3):
+    row[j] += s0
+    row[j + 1] += s1
+    row[j + 2] += s2
+    row[j + 3] += s3
