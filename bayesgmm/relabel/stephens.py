@@ -15,6 +15,9 @@ from bayesgmm._typing import Floats, Ints
 from bayesgmm.relabel.assignment import Blocks, Relabelling, confidence, one_hot, solve
 
 N_STARTS = 10
+# Few draws of overlapping components have many local optima, and cost next to nothing:
+# so many numbers may be spent on starts at random permutations, at most so many starts.
+RANDOM_NUMBERS, MOST_RANDOM = 10_000, 100
 MAX_ITERATIONS = 100
 SMALLEST = np.finfo(np.float64).tiny  # keeps log q finite where all p are zero
 
@@ -85,9 +88,9 @@ def stephens(blocks: Blocks, pivot: Ints, n_components: int) -> Relabelling:
 
 
 def _starts(blocks: Blocks, pivot: Ints, k: int) -> tuple[Ints, float]:
-    """Return permutations that agree best with given partitions, and the entropy.
+    """Return permutations to start from, and the entropy of the memberships.
 
-    The partitions are the pivot and those of some draws.
+    Each agrees best with one partition, the pivot or that of some draw.
     """
     agreement, entropy = 0.0, 0.0
     for rows, p in blocks():
@@ -97,7 +100,14 @@ def _starts(blocks: Blocks, pivot: Ints, k: int) -> tuple[Ints, float]:
         agreement = agreement + _by_observation(p).T @ targets
         entropy -= xlogy(p, p).sum()
     costs = _split(-np.asarray(agreement), k)
-    return np.array([solve(cost) for cost in costs]), entropy
+    guided = np.array([solve(cost) for cost in costs])
+    return np.concatenate([guided, _random_starts(*guided.shape[1:])]), entropy
+
+
+def _random_starts(n_samples: int, k: int) -> Ints:
+    n_starts = min(MOST_RANDOM, RANDOM_NUMBERS // (n_samples * k))
+    ordered = np.tile(np.arange(k), (n_starts, n_samples, 1))
+    return np.random.default_rng(0).permuted(ordered, axis=-1)
 
 
 def _evaluate(blocks: Blocks, starts: Ints, pivot: Ints) -> Step:
