@@ -4,11 +4,8 @@ Numba's disk cache watches one file at a time: after an edit here or in `tiles`,
 touch `rows` too, or its old machine code stays.
 """
 
-from collections.abc import Callable
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 BLOCK = 128  # rows; a constant, so that inner loops need no remainder
 
@@ -24,20 +21,6 @@ _LOG2_E = 1.4426950408889634
 _SHIFT = np.int64(52)  # exponent bits of a float64 begin here
 _ROUND = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest integer
 _SMALLEST = -708.0  # exp below this is flushed to zero
-
-
-def _wide(typing_context):  # noqa: ARG001
-    """Let LLVM use 512-bit registers in the function that calls this."""
-
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
-        # llvmlite lists the attributes it knows; this one it passes through.
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return types.none(), generate
-
-
-wide: Callable[[], None] = intrinsic(_wide)
 
 
 @exact

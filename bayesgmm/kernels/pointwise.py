@@ -17,7 +17,8 @@ def score(X, offsets, means, precisions_cholesky, rows):
         load(X, start, size, space.x)
         joint_block(mixture, space)
         normalise_block(space)
-        rows[start : start + size] = space.rows[:size]
+        for n in range(size):
+            rows[start + n] = space.rows[n]
 
 
 @exact

@@ -109,13 +109,13 @@ def log_likelihood_draws(X, quadratics: Quadratics) -> Floats:
     -------
     array of shape (n_draws,)
     """
-    chunks = _chunks(X, Quadratics(*(part[0] for part in quadratics)))
+    chunks = _chunks(X, _take(quadratics, 0))
     draws = _draws(quadratics)
     scores = np.empty((len(chunks), len(quadratics.offsets)))
 
     def run(task):
         (i, chunk), s = task
-        some = (part[s] for part in quadratics)
+        some = _take(quadratics, s)
         pointwise.score_draws(_as_block(X[chunk]), *some, scores[i, s])
 
     _finish(run, list(product(enumerate(chunks), draws)))
@@ -133,8 +133,7 @@ def responsibilities_draws(X_block, quadratics: Quadratics) -> Floats:
     X_block = _as_block(X_block)
 
     def run(s):
-        some = (part[s] for part in quadratics)
-        pointwise.tabulate_draws(X_block, *some, tables[s])
+        pointwise.tabulate_draws(X_block, *_take(quadratics, s), tables[s])
 
     _finish(run, _draws(quadratics))
     return tables
@@ -170,6 +169,11 @@ def _chunks(X, quadratics) -> list[slice]:
     n_chunks = -(-n_observations // int(longest))
     edges = np.linspace(0, n_observations, n_chunks + 1).astype(int)
     return [slice(*pair) for pair in pairwise(edges)]
+
+
+def _take(quadratics, s) -> Quadratics:
+    offsets, means, precisions_cholesky = quadratics
+    return Quadratics(offsets[s], means[s], precisions_cholesky[s])
 
 
 def _draws(quadratics) -> list[slice]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.kernels import tiles
-from bayesgmm.kernels.elementary import BLOCK, exact, exp, fast, log, wide
+from bayesgmm.kernels.elementary import BLOCK, exact, exp, fast, log
 
 B = BLOCK
 
@@ -65,7 +65,6 @@ def prepare(offsets, means, precisions_cholesky):
 @exact
 def load(X, start, size, x):
     """Transpose rows of `X` into x."""
-    wide()
     n_features = X.shape[1]
     part = X[start : start + size]
     if size < B:
@@ -108,7 +107,6 @@ def joint_block(mixture, space):
 @fast
 def _finish_joint(q, offset, top):
     """Turn squared distances into log-joints and keep the highest."""
-    wide()
     for n in range(B):
         joint = offset - 0.5 * q[n]
         q[n] = joint
@@ -128,7 +126,6 @@ def normalise_block(space):
 @fast
 def _clear_impossible(top, total):
     """Avoid -inf minus -inf in rows that no component can explain."""
-    wide()
     for n in range(B):
         top[n] = top[n] if top[n] > -np.inf else 0.0
         total[n] = 0.0
@@ -136,7 +133,6 @@ def _clear_impossible(top, total):
 
 @fast
 def _exponentiate(joint, top, total):
-    wide()
     for n in range(B):
         e = exp(joint[n] - top[n])
         joint[n] = e
@@ -146,7 +142,6 @@ def _exponentiate(joint, top, total):
 @fast
 def _finish_rows(top, total, rows):
     """Fill row scores; replace totals by their inverses, zero for impossible rows."""
-    wide()
     for n in range(B):
         possible = total[n] > 0.0
         safe = total[n] if possible else 1.0
@@ -157,7 +152,6 @@ def _finish_rows(top, total, rows):
 @fast
 def share_block(joint, inverse):
     """Finish the responsibilities of one component and return their sum."""
-    wide()
     count = 0.0
     for n in range(B):
         r = joint[n] * inverse[n]
@@ -168,7 +162,6 @@ def share_block(joint, inverse):
 
 @fast
 def _take_roots(r):
-    wide()
     for n in range(B):
         r[n] = np.sqrt(r[n])
 
@@ -228,10 +221,7 @@ def fused(X, sample_weight, offsets, means, precisions_cholesky):
         load(X, start, size, space.x)
         joint_block(mixture, space)
         normalise_block(space)
-        rows[start : start + size] = space.rows[:size]
-        if len(sample_weight):
-            _apply_weights(sample_weight, start, size, rows, space.inverse)
-        space.inverse[size:] = 0.0
+        _collect(space, sample_weight, start, size, rows)
         statistics_block(mixture, space, counts, sums, outer_products)
     _mirror(outer_products)
     return (
@@ -243,12 +233,19 @@ def fused(X, sample_weight, offsets, means, precisions_cholesky):
 
 
 @exact
-def _apply_weights(sample_weight, start, size, rows, inverse):
+def _collect(space, sample_weight, start, size, rows):
+    """Keep the scores of a block; let each row count by its weight, copies by none."""
+    # A loop, because Numba takes three seconds to compile a copy between slices.
     for n in range(size):
-        weight = sample_weight[start + n]
-        inverse[n] *= weight
-        # A row of weight zero is absent, even where its score is -inf.
-        rows[start + n] = rows[start + n] * weight if weight != 0.0 else 0.0
+        rows[start + n] = space.rows[n]
+    if len(sample_weight):
+        for n in range(size):
+            weight = sample_weight[start + n]
+            space.inverse[n] *= weight
+            # A row of weight zero is absent, even where its score is -inf.
+            rows[start + n] = space.rows[n] * weight if weight != 0.0 else 0.0
+    for n in range(size, B):
+        space.inverse[n] = 0.0
 
 
 @exact

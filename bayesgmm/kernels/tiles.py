@@ -6,7 +6,7 @@ loops run over the rows of the block, and that is what LLVM vectorises. A row of
 statistics costs as many additions as multiplications, so the sums stay in registers.
 """
 
-from bayesgmm.kernels.elementary import BLOCK, fast, wide
+from bayesgmm.kernels.elementary import BLOCK, fast
 
 B, B2, B3 = BLOCK, 2 * BLOCK, 3 * BLOCK
 
@@ -14,7 +14,6 @@ B, B2, B3 = BLOCK, 2 * BLOCK, 3 * BLOCK
 @fast
 def centre(x, mean, d):
     """Fill d = x - mean, all features."""
-    wide()
     for i in range(len(mean)):
         xi, di, m = x[i * B : (i + 1) * B], d[i * B : (i + 1) * B], mean[i]
         for n in range(B):
@@ -24,7 +23,6 @@ def centre(x, mean, d):
 @fast
 def square_two(x, mean, p, q):
     """Fill q = |(x - mean) p|^2 for two features."""
-    wide()
     m0, m1, p00, p01, p11 = mean[0], mean[1], p[0, 0], p[0, 1], p[1, 1]
     for n in range(B):
         d0 = x[n] - m0
@@ -37,7 +35,6 @@ def square_two(x, mean, p, q):
 @fast
 def square_four(x, mean, p, q):
     """Fill q = |(x - mean) p|^2 for four features."""
-    wide()
     m0, m1, m2, m3 = mean[0], mean[1], mean[2], mean[3]
     p00, p01, p02, p03 = p[0, 0], p[0, 1], p[0, 2], p[0, 3]
     p11, p12, p13 = p[1, 1], p[1, 2], p[1, 3]
@@ -57,7 +54,6 @@ def square_four(x, mean, p, q):
 @fast
 def project_tile(d, p, i, j, z):
     """Add features i..i+3 to the projections z of columns j..j+3."""
-    wide()
     d = d[i * B : (i + 4) * B]
     p00, p01, p02, p03 = p[i, j], p[i, j + 1], p[i, j + 2], p[i, j + 3]
     p10, p11, p12, p13 = p[i + 1, j], p[i + 1, j + 1], p[i + 1, j + 2], p[i + 1, j + 3]
@@ -74,7 +70,6 @@ def project_tile(d, p, i, j, z):
 @fast
 def square_tile(d, p, i, z, q):
     """Finish the projections of columns i..i+3, add their squares to q, clear z."""
-    wide()
     d = d[i * B : (i + 4) * B]
     p00, p01, p02, p03 = p[i, i], p[i, i + 1], p[i, i + 2], p[i, i + 3]
     p11, p12, p13 = p[i + 1, i + 1], p[i + 1, i + 2], p[i + 1, i + 3]
@@ -92,7 +87,6 @@ def square_tile(d, p, i, z, q):
 @fast
 def moments_two(x, mean, r, sums, outer):
     """Add sums and outer products of two features, weighted by r."""
-    wide()
     m0, m1 = mean[0], mean[1]
     s0 = s1 = s00 = s01 = s11 = 0.0
     for n in range(B):
@@ -115,7 +109,6 @@ def moments_two(x, mean, r, sums, outer):
 @fast
 def weigh(x, mean, root, d, sums):
     """Fill d = root (x - mean) and add sums of root^2 (x - mean)."""
-    wide()
     for i in range(len(mean)):
         xi, di, m = x[i * B : (i + 1) * B], d[i * B : (i + 1) * B], mean[i]
         total = 0.0
@@ -129,7 +122,6 @@ def weigh(x, mean, root, d, sums):
 @fast
 def outer_tile(d, i, j, outer):
     """Add products of features i..i+3 with features j..j+3."""
-    wide()
     a, b = d[i * B : (i + 4) * B], d[j * B : (j + 4) * B]
     s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
     s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = 0.0
@@ -149,7 +141,6 @@ def outer_tile(d, i, j, outer):
 @fast
 def outer_triangle(d, i, outer):
     """Add products of features i..i+3 with one another, upper triangle."""
-    wide()
     a = d[i * B : (i + 4) * B]
     s00 = s01 = s02 = s03 = s11 = s12 = s13 = s22 = s23 = s33 = 0.0
     for n in range(B):
