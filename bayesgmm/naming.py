@@ -1,0 +1,45 @@
+"""What tables and pictures call things, and how they write numbers."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+_SINGULAR = {"weights": "weight", "means": "mean", "covariances": "covariance"}
+
+
+def component_name(component: int) -> str:
+    """Return what legends and tables call a component."""
+    return f"group {component}"
+
+
+def parameter_name(index: tuple[Any, ...]) -> str:
+    """Name a row of a comparison's table: "group 0: mean of eruptions"."""
+    parameter, component, *places = index
+    features = [str(place) for place in places if not (pd.isna(place) or place == "")]
+    name = _SINGULAR.get(parameter, str(parameter).replace("_", " "))
+    if len(features) == 2 and features[0] == features[1]:
+        name, features = "variance", features[:1]
+    of = f" of {', '.join(features)}" if features else ""
+    return f"{component_name(component)}: {name}{of}"
+
+
+def format_number(value: float, spread: float) -> str:
+    """Write a number with as many decimals as two digits of its spread have."""
+    if not math.isfinite(value):
+        return "—"
+    if not (math.isfinite(spread) and spread > 0):
+        return f"{value:.4g}"
+    decimals = max(0, 1 - math.floor(math.log10(spread)))
+    return f"{value:.3g}" if decimals > 6 else f"{value:,.{decimals}f}"
+
+
+def format_estimate(mean: float, sd: float, lower: float, upper: float) -> str:
+    """Write a mean with its interval: "54.75 [53.60, 55.90]"."""
+    mean_, lower_, upper_ = (format_number(x, sd) for x in (mean, lower, upper))
+    return f"{mean_} [{lower_}, {upper_}]"
+
+
+def format_share(probability: float) -> str:
+    """Write a probability in percent; 100 % only if nothing else is left."""
+    return f"{min(probability, 0.999) if probability < 1 else 1:.1%}"

@@ -1,0 +1,86 @@
+"""EM beside the posterior, parameter by parameter, in units of what is not known."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bayesgmm.naming import parameter_name
+from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes
+from bayesgmm.posterior import INTERVAL_PROBABILITY
+
+# With more parameters than this, those that differ most are drawn.
+MOST_PARAMETERS = 30
+ROW_INCHES = 0.24
+
+
+def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
+    """Plot where EM lies within the posterior of each parameter.
+
+    The line of a parameter is its posterior interval, the dot on it the posterior mean,
+    the diamond EM. All are shown as distances from the posterior mean in posterior
+    standard deviations, so that units do not matter.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From `bayesgmm.compare`.
+    ax : matplotlib Axes, optional
+        Where to draw, default a new figure as high as there are parameters.
+    """
+    table = comparison.table
+    shown = _choose(table)
+    figure, ax = open_axes(ax, (7.0, 1.2 + ROW_INCHES * len(shown)))
+    places = np.arange(len(shown))
+    low, high, em = (_standardise(shown, name) for name in ("lower", "upper", "em"))
+    colours = [component_colour(k) for k in _components(shown)]
+    ax.axvline(0, color=ink(), linewidth=0.6, alpha=0.4)
+    ax.hlines(places, low, high, color=colours, linewidth=2.2)
+    ax.scatter(np.zeros(len(places)), places, s=22, c=colours, zorder=3)
+    diamond = {"marker": "D", "facecolors": "none", "edgecolors": ink()}
+    ax.scatter(em, places, s=26, linewidths=1.1, zorder=4, **diamond)
+    names = [parameter_name(index) for index in shown.index]
+    ax.set_yticks(places, names, fontsize="small")
+    ax.set(ylim=(len(shown) - 0.4, -0.6))
+    ax.set_xlabel("posterior standard deviations from the posterior mean")
+    _draw_legend(ax, len(shown), len(table))
+    return figure
+
+
+def _choose(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the parameters that differ most, in the order of the table."""
+    size = table["standardised_difference"].abs().to_numpy()
+    kept = np.sort(np.argsort(-size, kind="stable")[:MOST_PARAMETERS])
+    return table.iloc[kept]
+
+
+def _standardise(table, column):
+    """Return a column in posterior standard deviations; 0 for a known parameter."""
+    sd = table["sd"].to_numpy()
+    difference = (table[column] - table["mean"]).to_numpy()
+    return np.divide(difference, sd, out=np.zeros(len(sd)), where=sd > 0)
+
+
+def _components(table) -> list[int]:
+    return [int(k) for k in table.index.get_level_values("component")]
+
+
+def _draw_legend(ax, n_shown, n_all):
+    """Explain the marks above the picture; say so if parameters are left out."""
+    line = legend_line(color=ink(), linewidth=2.2, marker="o", markersize=4.5)
+    diamond = {"marker": "D", "markerfacecolor": "none", "linestyle": "none"}
+    ax.legend(
+        [line, legend_line(color=ink(), markersize=5, **diamond)],
+        [f"posterior mean, {INTERVAL_PROBABILITY:.0%} interval", "EM"],
+        frameon=False,
+        fontsize="small",
+        ncols=2,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0,
+        title=None
+        if n_shown == n_all
+        else f"the {n_shown} of {n_all} parameters that differ most",
+    )

@@ -1,0 +1,147 @@
+"""One feature: the data, the EM density, the posterior density and its band."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from bayesgmm._typing import Floats
+from bayesgmm.naming import component_name
+from bayesgmm.parameters import as_parameters
+from bayesgmm.plots._style import (
+    EM_DASHES,
+    MANY_ROWS,
+    NEUTRAL,
+    check_given,
+    component_colour,
+    ink,
+    open_axes,
+    thin,
+)
+from bayesgmm.posterior import INTERVAL_PROBABILITY, read_draws
+from bayesgmm.validation import Table, check_choice, check_features, check_table
+
+N_GRID = 400
+N_DRAWS = 400
+BINS = (20, 80)
+_BAND_LABEL = f"posterior, {INTERVAL_PROBABILITY:.0%} of draws"
+BAND = tuple(50 * (1 + side * INTERVAL_PROBABILITY) for side in (-1, 1))
+
+
+def plot_density(
+    X: Any,
+    posterior: Any = None,
+    em: Any = None,
+    *,
+    feature: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Plot the density of one feature over a histogram of the data.
+
+    Solid: posterior mean density, with the band that holds 90 % of the draws at each
+    place. Dashed: EM. In colour: what each component adds, by the posterior if there
+    is one, else by EM.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_observations, n_features) or data frame
+    posterior : xarray.DataTree, optional
+        Relabelled draws.
+    em : GaussianMixture or MixtureParameters, optional
+        At least one of `posterior` and `em` is needed.
+    feature : str, optional
+        Name of the feature, default the first. With several features the curves are
+        margins of the mixture.
+    ax : matplotlib Axes, optional
+        Where to draw, default a new figure.
+
+    Raises
+    ------
+    InputError
+        If there is no such feature, or neither `posterior` nor `em`.
+    """
+    check_given(posterior, em)
+    table = check_table(X)
+    name = table.feature_names[0] if feature is None else feature
+    column = table.feature_names.index(
+        check_choice("feature", name, table.feature_names)
+    )
+    x = np.asarray(table.values[:, column], dtype=np.float64)
+    grid = _grid(x)
+    curves = _posterior_curves(table, posterior, column, grid)
+    em_curves = _em_curves(table, em, column, grid)
+    components = em_curves if curves is None else curves.mean(axis=0)
+    figure, ax = open_axes(ax, (6.4, 3.8))
+    _draw_data(ax, x)
+    _draw_components(ax, grid, components)
+    if curves is not None:
+        _draw_posterior(ax, grid, curves.sum(axis=1))
+    if em_curves is not None:
+        style = {"color": ink(), "linestyle": EM_DASHES, "linewidth": 1.4}
+        ax.plot(grid, em_curves.sum(axis=0), label="EM", **style)
+    ax.set(xlabel=name, ylabel="density", xlim=grid[[0, -1]])
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def _grid(x):
+    """Return places from a little before the first value to a little after the last."""
+    margin = 0.08 * (np.ptp(x) or 1.0)
+    return np.linspace(x.min() - margin, x.max() + margin, N_GRID)
+
+
+def _components(weights, means, covariances, column, grid) -> Floats:
+    """Return densities of shape (..., n_components, n_grid), weights included."""
+    sd = np.sqrt(covariances[..., column, column])
+    mean = means[..., column]
+    return weights[..., None] * norm.pdf(grid, mean[..., None], sd[..., None])
+
+
+def _posterior_curves(table: Table, posterior, column, grid) -> Floats | None:
+    if posterior is None:
+        return None
+    draws = read_draws(posterior)
+    check_features(table, draws.feature_names, named=False)
+    kept = thin(draws.n_samples, N_DRAWS)
+    arrays = draws.weights[kept], draws.means[kept], draws.covariances[kept]
+    return _components(*arrays, column, grid)
+
+
+def _em_curves(table: Table, em, column, grid) -> Floats | None:
+    if em is None:
+        return None
+    fit = as_parameters(em)
+    check_features(table, fit.feature_names, named=False)
+    return _components(fit.weights, fit.means, fit.covariances, column, grid)
+
+
+def _draw_data(ax, x):
+    """Draw a histogram, and the values themselves where they can be told apart."""
+    n_bins = int(np.clip(len(np.histogram_bin_edges(x, "auto")) - 1, *BINS))
+    style = {"histtype": "stepfilled", "edgecolor": NEUTRAL, "facecolor": "none"}
+    ax.hist(x, bins=n_bins, density=True, linewidth=0.9, label="data", **style)
+    if len(x) <= MANY_ROWS:
+        ticks = {"color": NEUTRAL, "alpha": 0.6, "linewidth": 0.6}
+        ax.vlines(x, 0, 0.025, transform=ax.get_xaxis_transform(), **ticks)
+
+
+def _draw_components(ax, grid, components):
+    if len(components) == 1:
+        return
+    for k, curve in enumerate(components):
+        colour = component_colour(k)
+        ax.fill_between(grid, curve, color=colour, alpha=0.15, linewidth=0)
+        ax.plot(grid, curve, color=colour, linewidth=1.2, label=component_name(k))
+
+
+def _draw_posterior(ax, grid, densities):
+    low, high = np.percentile(densities, BAND, axis=0)
+    ax.fill_between(
+        grid, low, high, color=ink(), alpha=0.2, linewidth=0, label=_BAND_LABEL
+    )
+    # Broad and pale, so that EM can be seen on top of it.
+    style = {"color": ink(), "linewidth": 3.2, "alpha": 0.4}
+    ax.plot(grid, densities.mean(axis=0), label="posterior mean", **style)

@@ -1,0 +1,207 @@
+"""Two features: the rows with their groups, and how well each group is known."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from scipy.stats import chi2
+
+from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.errors import InputError
+from bayesgmm.kernels.reduce import responsibilities
+from bayesgmm.naming import component_name
+from bayesgmm.parameters import MixtureParameters, as_parameters
+from bayesgmm.plots._style import (
+    EM_DASHES,
+    MANY_ROWS,
+    MOST_ROWS,
+    check_given,
+    component_colour,
+    component_marker,
+    ink,
+    legend_line,
+    open_axes,
+    thin,
+)
+from bayesgmm.posterior import Draws, read_draws
+from bayesgmm.validation import check_choice, check_features, check_number, check_table
+
+N_DRAWS = 200
+N_ELLIPSES = 60
+N_CORNERS = 121
+# A row is hollow if its best group has less than this probability.
+SURE = 0.9
+
+
+def plot_ellipses(
+    X: Any,
+    posterior: Any = None,
+    em: Any = None,
+    *,
+    features: tuple[str, str] | None = None,
+    probability: float = 0.9,
+    ax: Axes | None = None,
+) -> Figure:
+    """Plot the rows, the EM ellipse of each group and ellipses of posterior draws.
+
+    An ellipse is the smallest region that holds `probability` of its group. The spread
+    of the thin ones, each from one draw, is what the data leave open; the dashed one is
+    EM. Rows have the colour and marker of their likeliest group; those in doubt are
+    hollow, and larger the more they are.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_observations, n_features) or data frame
+        At least two features.
+    posterior : xarray.DataTree, optional
+        Relabelled draws.
+    em : GaussianMixture or MixtureParameters, optional
+        At least one of `posterior` and `em` is needed.
+    features : pair of str, optional
+        Default the pair in which the groups overlap least.
+    probability : float
+        Content of an ellipse, between 0 and 1.
+    ax : matplotlib Axes, optional
+        Where to draw, default a new figure.
+
+    Raises
+    ------
+    InputError
+        If there are not two features, or neither `posterior` nor `em`.
+    """
+    check_given(posterior, em)
+    table = check_table(X)
+    check_number("probability", probability, "be between 0 and 1", lambda p: 0 < p < 1)
+    draws = None if posterior is None else read_draws(posterior)
+    fit = None if em is None else as_parameters(em)
+    for known in filter(None, (draws, fit)):
+        check_features(table, known.feature_names, named=False)
+    x, y = _choose_pair(table.feature_names, features, _point(draws, fit))
+    rows = thin(table.n_observations, MOST_ROWS)
+    figure, ax = open_axes(ax, (7.2, 4.4))
+    shares = _probabilities(np.ascontiguousarray(table.values[rows]), draws, fit)
+    _draw_rows(ax, table.values[rows][:, [x, y]], shares)
+    _draw_ellipses(ax, draws, fit, [x, y], chi2.ppf(probability, 2))
+    ax.set(xlabel=table.feature_names[x], ylabel=table.feature_names[y])
+    _draw_legend(ax, shares, draws, fit, probability)
+    return figure
+
+
+def _point(draws: Draws | None, fit: MixtureParameters | None):
+    """Return weights, means and covariances to choose features by."""
+    if fit is not None:
+        return fit.weights, fit.means, fit.covariances
+    assert draws is not None
+    return draws.weights.mean(0), draws.means.mean(0), draws.covariances.mean(0)
+
+
+def _choose_pair(names, features, point) -> tuple[int, int]:
+    """Return the places of two features: those asked for, or the clearest pair."""
+    if len(names) < 2:
+        raise InputError(
+            "X",
+            "have two features or more",
+            f"the one feature {names[0]!r}",
+            "Use `plot_density` for one feature.",
+        )
+    if features is None:
+        pairs = combinations(range(len(names)), 2)
+        return min(pairs, key=lambda pair: _overlap(point, list(pair)))
+    first, second = (check_choice("features", name, names) for name in features)
+    return names.index(first), names.index(second)
+
+
+def _overlap(point, pair) -> float:
+    """Bound the error of telling groups apart by two features (Bhattacharyya 1943)."""
+    weights, means, covariances = point
+    means, covariances = means[:, pair], covariances[:, pair][:, :, pair]
+    log_det = np.linalg.slogdet(covariances)[1]
+    total = 0.0
+    for j, k in combinations(range(len(weights)), 2):
+        middle, step = (covariances[j] + covariances[k]) / 2, means[j] - means[k]
+        distance = step @ np.linalg.solve(middle, step) / 8
+        distance += np.linalg.slogdet(middle)[1] / 2 - (log_det[j] + log_det[k]) / 4
+        total += np.sqrt(weights[j] * weights[k]) * np.exp(-distance)
+    return total
+
+
+def _probabilities(X, draws: Draws | None, fit: MixtureParameters | None) -> Floats:
+    """Return p(k | x_n) averaged over draws, or by EM where there are none."""
+    if draws is None:
+        assert fit is not None
+        return responsibilities(X, fit.quadratics)
+    kept = thin(draws.n_samples, N_DRAWS)
+    parts = (part[kept] for part in draws.quadratics)
+    total = np.zeros((len(X), draws.n_components))
+    for draw in zip(*parts, strict=True):
+        total += responsibilities(X, Quadratics(*draw))
+    return total / len(kept)
+
+
+def _draw_rows(ax, points, shares):
+    """Draw rows in the colour and marker of their group; hollow if in doubt."""
+    labels, doubts = shares.argmax(axis=1), 1 - shares.max(axis=1)
+    pixels = len(points) > MANY_ROWS
+    size, opacity = (6, 0.45) if pixels else (18, 0.65)
+    for k in range(shares.shape[1]):
+        for unsure in (False, True):
+            kept = (labels == k) & ((doubts > 1 - SURE) == unsure)
+            ax.scatter(
+                *points[kept].T,
+                s=size * (1 + 6 * doubts[kept]) if unsure else size,
+                marker=component_marker(k),
+                facecolors="none" if unsure else component_colour(k),
+                edgecolors=component_colour(k),
+                linewidths=(0.5 if pixels else 1.2) if unsure else 0,
+                alpha=1.0 if unsure else opacity,
+                rasterized=pixels,
+            )
+
+
+def _ellipse(mean, covariance, pair, radius2) -> Floats:
+    """Return corners (..., N_CORNERS, 2) of the ellipse of a margin."""
+    covariance = covariance[..., pair, :][..., :, pair]
+    angle = np.linspace(0, 2 * np.pi, N_CORNERS)
+    circle = np.sqrt(radius2) * np.stack([np.cos(angle), np.sin(angle)])
+    corners = np.linalg.cholesky(covariance) @ circle
+    return np.swapaxes(corners, -1, -2) + mean[..., None, pair]
+
+
+def _draw_ellipses(ax, draws, fit, pair, radius2):
+    if draws is not None:
+        kept = thin(draws.n_samples, N_ELLIPSES)
+        means, covariances = draws.means[kept], draws.covariances[kept]
+        for k in range(draws.n_components):
+            corners = _ellipse(means[:, k], covariances[:, k], pair, radius2)
+            style = {"colors": component_colour(k), "alpha": 0.18, "linewidths": 0.8}
+            ax.add_collection(LineCollection(list(corners), **style))
+    if fit is not None:
+        for mean, covariance in zip(fit.means, fit.covariances, strict=True):
+            corners = _ellipse(mean, covariance, pair, radius2)
+            ax.plot(*corners.T, color=ink(), linestyle=EM_DASHES, linewidth=1.3)
+    ax.autoscale_view()
+
+
+def _draw_legend(ax, shares, draws, fit, probability):
+    """Explain groups, hollow rows and ellipses."""
+    plain = {"linestyle": "none", "markeredgewidth": 0}
+    handles = [
+        legend_line(color=component_colour(k), marker=component_marker(k), **plain)
+        for k in range(shares.shape[1])
+    ]
+    texts = [component_name(k) for k in range(shares.shape[1])]
+    if (shares.max(axis=1) < SURE).any():
+        hollow = {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}
+        handles.append(legend_line(color=ink(), markersize=7, **hollow))
+        texts.append(f"hollow: less than {SURE:.0%} sure")
+    if draws is not None:
+        handles.append(legend_line(color=component_colour(0), alpha=0.5))
+        texts.append(f"{probability:.0%} of a group, draws")
+    if fit is not None:
+        handles.append(legend_line(color=ink(), linestyle=EM_DASHES))
+        texts.append(f"{probability:.0%} of a group, EM")
+    outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    ax.legend(handles, texts, frameon=False, fontsize="small", **outside)
