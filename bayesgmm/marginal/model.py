@@ -173,7 +173,9 @@ class _Variables:
         shape = self.priors.correlations_eta + 0.5 * (n_features - 2 - level)
         name, dims = "partial_correlations", self.structure.partials
         at = self._at(name, *dims, unconstrain=fisher_z)
-        return pm.CustomDist(name, shape, dist=_scaled_beta, **at)
+        return pm.CustomDist(
+            name, shape, logp=_partial_logp, random=_partial_random, **at
+        )
 
     def _at(self, name, *dims, unconstrain=None):
         """Dimensions, transform and initial value of a variable."""
@@ -188,8 +190,15 @@ class _Variables:
         return options | {"transform": affine, "initval": self.start.values[name]}
 
 
-def _scaled_beta(shape, size):
-    return 2.0 * pm.Beta.dist(shape, shape, size=size) - 1.0
+def _partial_logp(value, shape):
+    """Beta(shape, shape), stretched from (0, 1) to (-1, 1)."""
+    log_beta = 2.0 * pt.gammaln(shape) - pt.gammaln(2.0 * shape)
+    log_constant = (2.0 * shape - 1.0) * np.log(2.0) + log_beta
+    return (shape - 1.0) * pt.log1p(-(value**2)) - log_constant
+
+
+def _partial_random(shape, rng=None, size=None):
+    return 2.0 * rng.beta(shape, shape, size=size) - 1.0
 
 
 def _shared(name, value):

@@ -15,8 +15,9 @@ from pytensor.link.numba.dispatch.basic import (
 )
 from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.exceptions import NotScalarConstantError
+from pytensor.tensor.math import Sum
 
-from bayesgmm.kernels import cholesky, likelihood
+from bayesgmm.kernels import cholesky, likelihood, simplex
 
 # PyTensor keys its disk cache on this number, not on the kernels: raise it whenever
 # anything in `bayesgmm.kernels` changes.
@@ -84,10 +85,19 @@ class MixtureLogLikelihood(KernelOp):
 
 def _scaled_gradient(inputs, outputs, cotangent):
     try:  # the plain sum of rows: the gradient is there already
-        scale = get_underlying_scalar_constant_value(cotangent)
+        scale = get_underlying_scalar_constant_value(_without_empty_sums(cotangent))
         return [scale * gradient for gradient in outputs[1:]]
     except NotScalarConstantError:  # ADVI, tempering
         return mixture_gradient(cotangent, *inputs, *outputs[1:])
+
+
+def _without_empty_sums(variable):
+    """Look through sums over no axis, which broadcasting leaves in gradients."""
+    while variable.owner and isinstance(variable.owner.op, Sum):
+        if variable.owner.op.axis != ():
+            break
+        variable = variable.owner.inputs[0]
+    return variable
 
 
 @_register
@@ -135,6 +145,41 @@ class CovarianceCholeskyPullback(KernelOp):
         return shapes[:2]
 
 
+@_register
+class LogRatioWeights(KernelOp):
+    """Log ratios (k - 1,) to weights (k,)."""
+
+    kernel = staticmethod(simplex.weights_from_log_ratios)
+
+    def make_node(self, log_ratios):
+        inputs = _floats(log_ratios)
+        n = inputs[0].type.shape[0]
+        k = None if n is None else n + 1
+        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(k,))])
+
+    def infer_shape(self, node, shapes):  # noqa: ARG002
+        return [(shapes[0][0] + 1,)]
+
+    def pullback(self, inputs, outputs, cotangents):  # noqa: ARG002
+        return [log_ratio_weights_pullback(outputs[0], cotangents[0])]
+
+
+@_register
+class LogRatioWeightsPullback(KernelOp):
+    kernel = staticmethod(simplex.weights_from_log_ratios_pullback)
+
+    def make_node(self, weights, cotangent):
+        inputs = _floats(weights, cotangent)
+        k = inputs[0].type.shape[0]
+        n = None if k is None else k - 1
+        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(n,))])
+
+    def infer_shape(self, node, shapes):  # noqa: ARG002
+        return [(shapes[0][0] - 1,)]
+
+
+log_ratio_weights = LogRatioWeights()
+log_ratio_weights_pullback = LogRatioWeightsPullback()
 mixture_log_likelihood = MixtureLogLikelihood()
 mixture_gradient = MixtureGradient()
 covariance_cholesky = CovarianceCholesky()

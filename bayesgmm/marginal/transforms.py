@@ -3,6 +3,8 @@
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
+from bayesgmm.marginal.ops import log_ratio_weights
+
 
 class Affine(Transform):
     """``value = (x - location) / scale``, elementwise.
@@ -47,7 +49,7 @@ class FisherZ(Transform):
 
 
 class LogRatio(Transform):
-    """``value = log(x[:-1] / x[-1])`` for weights; a softmax is a single node."""
+    """``value = log(x[:-1] / x[-1])`` for weights, in one node; 1-D only."""
 
     name = "log_ratio"
     ndim_supp = 1
@@ -56,8 +58,7 @@ class LogRatio(Transform):
         return pt.log(value[..., :-1]) - pt.log(value[..., -1:])
 
     def backward(self, value, *inputs):  # noqa: ARG002
-        zero = pt.zeros_like(value[..., :1])
-        return pt.special.softmax(pt.concatenate([value, zero], axis=-1), axis=-1)
+        return log_ratio_weights(value)
 
     def log_jac_det(self, value, *inputs):
         return pt.log(self.backward(value, *inputs)).sum(-1)
