@@ -1,0 +1,130 @@
+"""Which component each observation belongs to, and how sure that is."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.special import entr
+
+from bayesgmm._typing import Floats
+from bayesgmm.posterior import (
+    COMPONENT,
+    INTERVAL_PROBABILITY,
+    OBSERVATION,
+    Draws,
+    observations_of,
+    read_draws,
+    responsibility_blocks,
+)
+from bayesgmm.validation import Table, check_number
+
+BOTH, ONE = (OBSERVATION, COMPONENT), (OBSERVATION,)
+VARIABLES = {
+    "probability": (BOTH, "1", "posterior mean probability of belonging"),
+    "probability_sd": (BOTH, "1", "posterior standard deviation of the probability"),
+    "probability_lower": (BOTH, "1", "lower end of the interval of the probability"),
+    "probability_upper": (BOTH, "1", "upper end of the interval of the probability"),
+    "label": (ONE, "1", "component of the highest mean probability, counted from 0"),
+    "entropy": (ONE, "nats", "entropy of the mean probabilities"),
+    "assignment_entropy": (ONE, "nats", "mean entropy: components overlap"),
+    "parameter_entropy": (ONE, "nats", "the rest: the parameters are not known"),
+    "margin": (ONE, "1", "highest less second-highest mean probability"),
+}
+
+
+class Summary(NamedTuple):
+    """Responsibilities of a block of rows, summarised over draws."""
+
+    probability: Floats
+    probability_sd: Floats
+    probability_lower: Floats
+    probability_upper: Floats
+    assignment_entropy: Floats
+
+
+def membership(
+    posterior: xr.DataTree, X: Any = None, probability: float = INTERVAL_PROBABILITY
+) -> xr.Dataset:
+    """Average each observation's membership over the posterior.
+
+    Labels must mean the same in all draws: `relabel` the posterior first.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Relabelled draws of a mixture.
+    X : array-like of shape (n_observations, n_features) or data frame, optional
+        Old or new observations, by default the data that the posterior holds.
+    probability : float, default 0.9
+        Of the equal-tailed intervals.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``probability``, ``probability_sd``, ``probability_lower`` and
+        ``probability_upper`` (obs_id, component); ``label``, ``entropy``,
+        ``assignment_entropy``, ``parameter_entropy`` and ``margin`` (obs_id).
+        Entropies are in nats, and ``entropy`` is the sum of the other two: what
+        overlapping components cause, and what not knowing the parameters causes.
+
+    Raises
+    ------
+    InputError
+        If `X` has other features than the posterior, or `probability` is not in (0, 1).
+
+    Notes
+    -----
+    Rows are done block by block: memory does not grow with draws x observations.
+    The split of the entropy is that of S. Depeweg et al. (2018), *Decomposition of
+    uncertainty in Bayesian deep learning*, ICML, for components in place of classes.
+    """
+    probability = check_number(
+        "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
+    )
+    draws, table = read_draws(posterior), observations_of(posterior, X)
+    blocks = responsibility_blocks(table.values, draws.quadratics)
+    summarise = partial(_summarise, probability=probability)
+    parts = zip(*(summarise(block) for _, block in blocks), strict=True)
+    summary = Summary(*map(np.concatenate, parts))
+    return _dataset(_complete(summary), draws, table, probability)
+
+
+def _summarise(responsibilities: Floats, probability: float) -> Summary:
+    """Reduce (n_samples, n_rows, n_components) over samples."""
+    p = np.ascontiguousarray(np.moveaxis(responsibilities, 0, -1))
+    tail = (1.0 - probability) / 2.0
+    entropy = entr(p).sum(axis=1).mean(axis=-1)
+    mean, sd = p.mean(axis=-1), p.std(axis=-1)
+    tails = [tail, 1.0 - tail]
+    lower, upper = np.quantile(p, tails, axis=-1, overwrite_input=True)
+    return Summary(mean, sd, lower, upper, entropy)
+
+
+def _complete(summary: Summary) -> dict[str, np.ndarray]:
+    """Add what follows from the mean probabilities."""
+    mean = summary.probability
+    entropy = entr(mean).sum(axis=1)
+    # Concave entropy makes the rest positive; rounding must not make it negative.
+    assignment = np.minimum(summary.assignment_entropy, entropy)
+    ranked = np.sort(mean, axis=1)
+    second = ranked[:, -2] if mean.shape[1] > 1 else 0.0
+    return summary._asdict() | {
+        "label": mean.argmax(axis=1),
+        "entropy": entropy,
+        "assignment_entropy": assignment,
+        "parameter_entropy": entropy - assignment,
+        "margin": ranked[:, -1] - second,
+    }
+
+
+def _dataset(arrays, draws: Draws, table: Table, probability) -> xr.Dataset:
+    variables = {
+        name: (dims, arrays[name], {"units": units, "long_name": long_name})
+        for name, (dims, units, long_name) in VARIABLES.items()
+    }
+    return xr.Dataset(
+        variables,
+        coords={OBSERVATION: table.obs_ids, COMPONENT: draws.components},
+        attrs={"interval_probability": probability, "n_samples": draws.n_samples},
+    )
