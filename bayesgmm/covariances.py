@@ -27,6 +27,10 @@ class CovarianceFamily(Protocol):
         """Count the free numbers in the covariances."""
         ...
 
+    def n_rows(self, n_features: int) -> int:
+        """Count the rows a component needs for a covariance that is not singular."""
+        ...
+
     def compact(self, covariances: Floats) -> Floats:
         """Return matrices in the shape that scikit-learn stores for this family."""
         ...
@@ -60,6 +64,9 @@ class Full:
     def n_parameters(self, n_components, n_features):
         return n_components * n_features * (n_features + 1) // 2
 
+    def n_rows(self, n_features):
+        return n_features + 1
+
     def compact(self, covariances):
         return covariances
 
@@ -79,6 +86,9 @@ class Tied:
 
     def n_parameters(self, n_components, n_features):  # noqa: ARG002
         return n_features * (n_features + 1) // 2
+
+    def n_rows(self, n_features):  # noqa: ARG002
+        return 0
 
     def compact(self, covariances):
         return covariances[0]
@@ -100,6 +110,9 @@ class Diag:
     def n_parameters(self, n_components, n_features):
         return n_components * n_features
 
+    def n_rows(self, n_features):  # noqa: ARG002
+        return 2
+
     def compact(self, covariances):
         return _diagonals(covariances).copy()
 
@@ -119,6 +132,9 @@ class Spherical:
 
     def n_parameters(self, n_components, n_features):  # noqa: ARG002
         return n_components
+
+    def n_rows(self, n_features):  # noqa: ARG002
+        return 2
 
     def compact(self, covariances):
         return _diagonals(covariances).mean(-1)

@@ -9,14 +9,16 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.covariances import covariance_family
-from bayesgmm.em import EMRun, Likelihood, Status, run_em
+from bayesgmm.em import EMRun, Status, run_em
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
 from bayesgmm.initialise import INIT_PARAMS, Starts, check_given, weighted_covariance
 from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
+from bayesgmm.steps import Likelihood
 from bayesgmm.validation import (
     Table,
     check_choice,
@@ -28,8 +30,6 @@ from bayesgmm.validation import (
     check_sample_weight,
     check_table,
 )
-
-BLOCK = 8192
 
 
 def _drop_weightless(table: Table, weight):
@@ -50,7 +50,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     covariance_type : {"full", "tied", "diag", "spherical"}
     tol : float, optional
         None, the default, fits until the gradient of the log-likelihood per
-        observation is zero (`bayesgmm.em.GRADIENT_TOLERANCE`), by accelerated EM. A
+        observation is zero (`bayesgmm.steps.GRADIENT_TOLERANCE`), by accelerated EM. A
         number is scikit-learn's rule: plain EM until a step adds less than `tol` to
         the mean log-likelihood, which may be far from the maximum.
     reg_covar : float
@@ -59,8 +59,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     max_iter : int
         EM steps of one run, at most.
     n_init : int
-        Starts. The highest log-likelihood is kept; `optima_` tells how many different
-        ends they found.
+        Starts. The highest log-likelihood is kept, unless a component of it rests on
+        just the rows that its covariance needs and another optimum has none such;
+        `optima_` tells how many different ends they found.
     init_params : {"k-means++", "kmeans", "random", "random_from_data"}
         How the partition of the rows is made that EM begins with.
     weights_init, means_init, precisions_init : array-like, optional
@@ -93,7 +94,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     lower_bounds_ : list of float
         Mean log-likelihood at the start of every step of the best run.
     gradient_norm_ : float
-        Gradient per observation at `parameters_`; see `bayesgmm.em.Step`. With
+        Gradient per observation at `parameters_`; see `bayesgmm.steps.Step`. With
         `reg_covar` that of the regularised fit.
     converged_ : bool
     status_ : Status
@@ -102,7 +103,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Steps of the best run.
     optima_ : DataFrame
         Distinct optima that the converged runs found, the best first: log_likelihood,
-        hits (how many runs ended there), gradient_norm, smallest_weight.
+        hits (how many runs ended there), gradient_norm, smallest_weight, spurious
+        (a component rests on too few rows to be a group; those come last).
     n_optima_ : int
     restarts_ : Restarts
         Every run.
@@ -196,7 +198,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         likelihood = self._likelihood(table, weight)
         runs = self._runs(likelihood, table.feature_names)
         restarts = Restarts.of(
-            (run.with_positions(positions) for run in runs), likelihood.n_observations
+            (run.with_positions(positions) for run in runs),
+            likelihood.n_observations,
+            table.n_observations,
         )
         self._keep(restarts, table, likelihood)
         self._warn()
@@ -352,39 +356,21 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return float(np.average(rows, weights=weight))
 
     def bic(self, X, sample_weight=None) -> float:
-        """Return -2 log-likelihood + n_parameters log(n); lower is better.
-
-        n is the number of rows, or the sum of `sample_weight`.
-        """
-        total, n = self._total(X, sample_weight)
-        return -2 * total + self.parameters_.n_parameters * float(np.log(n))
+        """Return the Bayesian information criterion; lower is better."""
+        return self._criterion(criteria.bic, X, sample_weight)
 
     def aic(self, X, sample_weight=None) -> float:
-        """Return -2 log-likelihood + 2 n_parameters; lower is better."""
-        total, _ = self._total(X, sample_weight)
-        return -2 * total + 2 * self.parameters_.n_parameters
+        """Return Akaike's information criterion; lower is better."""
+        return self._criterion(criteria.aic, X, sample_weight)
 
     def icl(self, X, sample_weight=None) -> float:
-        """Return the integrated completed likelihood criterion; lower is better.
+        """Return the integrated completed likelihood criterion; lower is better."""
+        return self._criterion(criteria.icl, X, sample_weight)
 
-        `bic` minus twice the log of the probability of every row's label: components
-        that overlap cost [1]_.
-
-        References
-        ----------
-        .. [1] C. Biernacki, G. Celeux, G. Govaert (2000), Assessing a mixture model
-           for clustering with the integrated completed likelihood, PAMI 22:719-725.
-        """
+    def _criterion(self, criterion, X, sample_weight):
         values = self._read(X)
         weight = check_sample_weight(sample_weight, len(values))
-        doubt = 0.0
-        for start in range(0, len(values), BLOCK):
-            rows = slice(start, start + BLOCK)
-            sure = responsibilities(values[rows], self.parameters_.quadratics).max(1)
-            doubt -= np.log(sure) @ (
-                np.ones(len(sure)) if weight is None else weight[rows]
-            )
-        return self.bic(X, sample_weight) + 2 * float(doubt)
+        return criterion(self.parameters_, values, weight)
 
     def sample(self, n_samples=1) -> tuple[Floats, Ints]:
         """Draw rows and the components they come from, one component after another.
@@ -416,10 +402,3 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         named = hasattr(self, "feature_names_in_")
         check_features(table, self.parameters_.feature_names, named)
         return table.values
-
-    def _total(self, X, sample_weight):
-        rows = self.score_samples(X)
-        weight = check_sample_weight(sample_weight, len(rows))
-        if weight is None:
-            return float(rows.sum()), float(len(rows))
-        return float(weight @ rows), float(weight.sum())

@@ -15,9 +15,16 @@ from bayesgmm.parameters import MixtureParameters
 
 
 def _kmeans_plusplus(Z, n_components, rng, sample_weight):
-    """Spread centres by D^2 sampling; every row goes to the nearest."""
+    """Spread centres by D^2 sampling; every row goes to the nearest.
+
+    One trial a centre: the greedy variant makes starts alike.
+    """
     centres, _ = kmeans_plusplus(
-        Z, n_components, random_state=rng, sample_weight=sample_weight
+        Z,
+        n_components,
+        random_state=rng,
+        sample_weight=sample_weight,
+        n_local_trials=1,
     )
     return pairwise_distances_argmin(Z, centres)
 
@@ -142,11 +149,13 @@ def start_from_labels(
     family: CovarianceFamily,
     sample_weight: Floats | None = None,
 ) -> MixtureParameters:
-    """Return the mixture that a partition suggests, with positive definite covariances.
+    """Return the means of a partition, with equal weights and equal covariances.
 
-    Every scatter matrix gets one more row's worth of ``S / n_components^(2/d)``, S the
-    covariance of all data: the scale of Fraley and Raftery's prior. A component of a
-    single row starts wide; a large one is as good as the M-step.
+    Covariances and weights of its parts would tie EM to small or narrow ones: from
+    equal ones it finds better optima and collapses less. The covariance is that within
+    the parts, to which every part adds one row's worth of ``S / n_components^(2/d)``,
+    S the covariance of all rows, the scale of Fraley and Raftery's prior [1]_; so it is
+    positive definite even if every row is a part.
 
     References
     ----------
@@ -155,20 +164,21 @@ def start_from_labels(
     """
     n_features = X.shape[1]
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
-    row = weight.mean()
-    mean, covariance = weighted_covariance(X, sample_weight)
-    counts = np.bincount(labels, weight, minlength=n_components)
+    mean, covariance = weighted_covariance(X, weight)
     means = np.tile(mean, (n_components, 1))
-    scatters = np.zeros((n_components, n_features, n_features))
-    for k in np.flatnonzero(counts):
+    added = n_components * weight.mean()
+    scatter = added * covariance / n_components ** (2 / n_features)
+    for k in np.unique(labels):
         members = labels == k
         means[k], inside = weighted_covariance(X[members], weight[members])
-        scatters[k] = counts[k] * inside
-    scatters += row * covariance / n_components ** (2 / n_features)
+        scatter += weight[members].sum() * inside
+    pooled = scatter / (weight.sum() + added)
     return MixtureParameters(
-        weights=(counts + row) / (counts + row).sum(),
+        weights=np.full(n_components, 1 / n_components),
         means=means,
-        covariances=family.estimate(scatters, counts + row),
+        covariances=family.estimate(
+            np.tile(pooled, (n_components, 1, 1)), np.ones(n_components)
+        ),
         covariance_type=family.name,
         feature_names=tuple(f"x{j}" for j in range(n_features)),
     )

@@ -29,14 +29,43 @@ class Optimum:
         result only if they find a better optimum.
     hits : int
         How many runs ended here.
+    spurious : bool
+        See `is_spurious`.
     """
 
     run: EMRun
     hits: int
+    spurious: bool
 
 
-def find_optima(runs: Iterable[EMRun], n_observations: float) -> tuple[Optimum, ...]:
-    """Return the distinct optima among the runs that converged, best first."""
+def is_spurious(run: EMRun, n_rows: int) -> bool:
+    """Tell whether a component rests on just the rows that its covariance needs.
+
+    Any two points have a variance, any three in the plane a covariance: near such rows
+    the likelihood has maxima, often its highest, that say nothing about groups.
+
+    References
+    ----------
+    .. [1] G. J. McLachlan, D. Peel (2000), *Finite Mixture Models*, section 3.10.
+    """
+    parameters = run.parameters
+    needed = parameters.family.n_rows(parameters.n_features)
+    alone = parameters.n_components == 1
+    return not alone and bool(parameters.weights.min() * n_rows < needed + 0.5)
+
+
+def find_optima(
+    runs: Iterable[EMRun], n_observations: float, n_rows: int
+) -> tuple[Optimum, ...]:
+    """Return the distinct optima among the runs that converged, spurious ones last.
+
+    Parameters
+    ----------
+    runs : iterable of EMRun
+    n_observations : float
+        Sum of the weights of the rows, by which log-likelihoods are divided.
+    n_rows : int
+    """
     converged = [run for run in runs if run.status is Status.CONVERGED]
     place = {id(run): number for number, run in enumerate(converged)}
     groups: list[list[EMRun]] = []
@@ -51,7 +80,11 @@ def find_optima(runs: Iterable[EMRun], n_observations: float) -> tuple[Optimum, 
         else:
             groups.append([run])
     slack = AS_GOOD * n_observations
-    return tuple(Optimum(_first(group, place, slack), len(group)) for group in groups)
+    optima = [
+        Optimum(_first(group, place, slack), len(group), is_spurious(group[0], n_rows))
+        for group in groups
+    ]
+    return tuple(sorted(optima, key=lambda optimum: optimum.spurious))
 
 
 def _first(group, place, slack):

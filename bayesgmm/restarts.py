@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.em import EMRun, Status
-from bayesgmm.optima import Optimum, find_optima
+from bayesgmm.optima import Optimum, find_optima, is_spurious
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,26 +18,33 @@ class Restarts:
     Attributes
     ----------
     best : EMRun
-        The highest log-likelihood; a collapsed run only if all collapsed.
+        The highest log-likelihood; a spurious one only if all are, a collapsed one
+        only if all collapsed.
     runs : tuple of EMRun
         In the order of their starts.
     optima : tuple of Optimum
         Distinct ends of the runs that converged, the best one first.
+    spurious : bool
+        Whether `best` is; see `bayesgmm.optima.is_spurious`.
     """
 
     best: EMRun
     runs: tuple[EMRun, ...]
     optima: tuple[Optimum, ...]
+    spurious: bool
 
     @classmethod
-    def of(cls, runs: Iterable[EMRun], n_observations: float) -> Self:
+    def of(cls, runs: Iterable[EMRun], n_observations: float, n_rows: int) -> Self:
         """Choose the best run and count the optima."""
         runs = tuple(runs)
-        optima = find_optima(runs, n_observations)
-        candidates = [run for run in runs if run.status is Status.ITERATION_LIMIT]
-        candidates = [o.run for o in optima] + candidates or list(runs)
-        best = max(candidates, key=lambda run: run.log_likelihood)
-        return cls(best, runs, optima)
+        optima = find_optima(runs, n_observations, n_rows)
+        stopped = [run for run in runs if run.status is Status.ITERATION_LIMIT]
+        candidates = [o.run for o in optima] + stopped or list(runs)
+        best = max(
+            candidates,
+            key=lambda run: (not is_spurious(run, n_rows), run.log_likelihood),
+        )
+        return cls(best, runs, optima, is_spurious(best, n_rows))
 
     @property
     def n_collapsed(self) -> int:
@@ -53,6 +60,7 @@ class Restarts:
                 "smallest_weight": [
                     o.run.parameters.weights.min() for o in self.optima
                 ],
+                "spurious": [o.spurious for o in self.optima],
             }
         )
 
@@ -71,6 +79,7 @@ class Restarts:
             f"{len(self.runs)} starts: {len(self.optima)} distinct optima"
             + (f", log-likelihoods {ends}" if ends else "")
             + (f"; {self.n_collapsed} collapsed" if self.n_collapsed else ""),
+            *["A component rests on too few rows to be a group."] * self.spurious,
             "",
             component_table(parameters).to_string(float_format="{:.4g}".format),
         ]
