@@ -44,7 +44,7 @@ def exp(x):
     p = (p * r) * r + r + 1.0
     bits = np.float64(p).view(np.int64)
     bits += np.float64(shifted).view(np.int64) << _SHIFT
-    return np.int64(bits).view(np.float64) if x > _SMALLEST else 0.0
+    return np.int64(bits).view(np.float64) if x >= _SMALLEST else 0.0
 
 
 _U_SHIFT = np.uint64(52)
