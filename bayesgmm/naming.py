@@ -5,7 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-_SINGULAR = {"weights": "weight", "means": "mean", "covariances": "covariance"}
+_SINGULAR = {
+    "weights": "weight",
+    "means": "mean",
+    "standard_deviations": "sd",
+    "correlations": "correlation",
+}
 
 
 def component_name(component: int) -> str:
@@ -18,8 +23,6 @@ def parameter_name(index: tuple[Any, ...]) -> str:
     parameter, component, *places = index
     features = [str(place) for place in places if not (pd.isna(place) or place == "")]
     name = _SINGULAR.get(parameter, str(parameter).replace("_", " "))
-    if len(features) == 2 and features[0] == features[1]:
-        name, features = "variance", features[:1]
     of = f" of {', '.join(features)}" if features else ""
     return f"{component_name(component)}: {name}{of}"
 

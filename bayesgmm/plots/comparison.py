@@ -32,7 +32,7 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     """
     table = comparison.table
     shown = _choose(table)
-    figure, ax = open_axes(ax, (7.0, 1.2 + ROW_INCHES * len(shown)))
+    figure, ax = open_axes(ax, picture_size(comparison))
     places = np.arange(len(shown))
     low, high, em = (_standardise(shown, name) for name in ("lower", "upper", "em"))
     colours = [component_colour(k) for k in _components(shown)]
@@ -47,6 +47,12 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     ax.set_xlabel("posterior standard deviations from the posterior mean")
     _draw_legend(ax, len(shown), len(table))
     return figure
+
+
+def picture_size(comparison: Any) -> tuple[float, float]:
+    """Return the size in inches at which every parameter can be read."""
+    n_shown = min(len(comparison.table), MOST_PARAMETERS)
+    return 7.0, 1.2 + ROW_INCHES * n_shown
 
 
 def _choose(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,152 @@
+"""A table in, a folder of results out."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayesgmm.atomic import check_writable_folder, replacing
+from bayesgmm.errors import InputError, did_you_mean
+from bayesgmm.posterior import COMPONENT, OBSERVATION
+from bayesgmm.report import write_report
+
+_READERS = {
+    ".csv": pd.read_csv,
+    ".parquet": pd.read_parquet,
+    ".pq": pd.read_parquet,
+}
+
+
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read the numeric columns of a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .csv, .parquet or .pq.
+    columns : sequence of str, optional
+        Which to keep, default all; text among them is refused.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cannot be read, is empty or has text in `columns`.
+    """
+    path = Path(path)
+    frame = _read(path)
+    if frame.empty:
+        raise InputError(
+            "DATA",
+            "hold rows of numbers",
+            f"no rows in {str(path)!r}",
+            "Check that the right file was exported.",
+        )
+    if columns is not None:
+        missing = [name for name in columns if name not in frame]
+        if missing:
+            raise InputError(
+                "--columns",
+                f"name columns of {path.name}",
+                repr(missing[0]),
+                did_you_mean(missing[0], map(str, frame.columns)),
+            )
+        frame = frame.loc[:, list(columns)]
+    _check_numbers(frame)
+    return frame
+
+
+def _read(path: Path) -> pd.DataFrame:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(
+            "DATA",
+            f"end in {', '.join(_READERS)}",
+            repr(path.name),
+            "Save the table as CSV or Parquet.",
+        )
+    try:
+        return reader(path)
+    except FileNotFoundError:
+        raise InputError(
+            "DATA",
+            "be a file that exists",
+            repr(str(path)),
+            f"Check the name; this folder is {Path.cwd()}.",
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise InputError(
+            "DATA", "hold a table", "an empty file", "Check that it was exported."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "DATA",
+            f"be a readable {path.suffix} file",
+            f"{path.name}: {str(error).splitlines()[0]}",
+            "Open it in a text editor or export it again.",
+        ) from None
+
+
+def _check_numbers(frame: pd.DataFrame) -> None:
+    numeric = frame.select_dtypes(["number", "bool"]).columns
+    text = [str(name) for name in frame.columns if name not in numeric]
+    if text:
+        advice = (
+            f"Choose others with `--columns {','.join(map(str, numeric))}`."
+            if len(numeric)
+            else "If the numbers are not separated by commas, export the file again."
+        )
+        raise InputError(
+            "DATA",
+            "have numbers in every column used",
+            f"text in column {', '.join(map(repr, text))}",
+            advice,
+        )
+
+
+def save_analysis(analysis: Any, directory: str | Path) -> Path:
+    """Write report.html, posterior.nc, em.json and membership.csv into a folder.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    directory : path
+        Made if it is not there. Files of these names are replaced, each in one step.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    folder = check_writable_folder(directory)
+    with replacing(folder / "posterior.nc") as path:
+        analysis.posterior.to_netcdf(path, engine="h5netcdf")
+    with replacing(folder / "em.json") as path:
+        path.write_text(json.dumps(_em_content(analysis.em), indent=1))
+    with replacing(folder / "membership.csv") as path:
+        _membership_table(analysis.membership).to_csv(path)
+    write_report(analysis, folder / "report.html")
+    return folder
+
+
+def _em_content(em: Any) -> dict[str, Any]:
+    scores = {"log_likelihood": float(em.log_likelihood_)}
+    return scores | em.parameters_.to_dict()
+
+
+def _membership_table(membership: Any) -> pd.DataFrame:
+    """Return one row an observation, and one column a group for its probabilities."""
+    columns = {}
+    for name, variable in membership.data_vars.items():
+        if COMPONENT in variable.dims:
+            for k in variable[COMPONENT].values:
+                columns[f"{name}_{k}"] = variable.sel({COMPONENT: k}).values
+        else:
+            columns[name] = variable.values
+    return pd.DataFrame(columns, index=membership.indexes[OBSERVATION])

@@ -1,0 +1,239 @@
+"""What an analysis has to tell, as sentences and small tables: one source for all.
+
+The plain text, the console and the report show these, so they cannot differ.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesgmm.naming import (
+    component_name,
+    format_estimate,
+    format_number,
+    format_share,
+    parameter_name,
+)
+from bayesgmm.posterior import (
+    COMPONENT,
+    INTERVAL_PROBABILITY,
+    OBSERVATION,
+    read_draws,
+)
+from bayesgmm.validation import Table
+
+N_DOUBTFUL = 10
+# A row below this is in doubt.
+SURE = 0.9
+INTERVAL = f"{INTERVAL_PROBABILITY:.0%} interval"
+# Columns of a diagnosis that are shown: their header and how numbers are written.
+CHECKS = {
+    "r_hat": ("R-hat", "{:.3f}"),
+    "ess_bulk": ("bulk ESS", "{:,.0f}"),
+    "ess_tail": ("tail ESS", "{:,.0f}"),
+}
+TONES: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Story:
+    """The parts of an analysis in the order in which they are told.
+
+    Attributes
+    ----------
+    title : str
+    verdict, advice, tone : str
+        The verdict in a few words, the sentence that says what to do with it, and
+        one of "good", "careful" and "bad".
+    groups : pandas.DataFrame
+        Tables hold strings, ready to be shown.
+    selection : pandas.DataFrame or None
+    agreement : str
+    comparison : pandas.DataFrame
+    certainty : str
+    doubtful : pandas.DataFrame
+    checks : pandas.DataFrame
+    facts : dict of str
+        What the sampler and the restarts of EM met.
+    command : str
+        The call that gives the same again.
+    made : dict of str
+        Versions and seconds.
+    priors : str
+    """
+
+    title: str
+    verdict: str
+    advice: str
+    tone: str
+    groups: pd.DataFrame
+    selection: pd.DataFrame | None
+    agreement: str
+    comparison: pd.DataFrame
+    certainty: str
+    doubtful: pd.DataFrame
+    checks: pd.DataFrame
+    facts: dict[str, str]
+    command: str
+    made: dict[str, str]
+    priors: str
+
+
+def tell(analysis: Any) -> Story:
+    """Collect what an `Analysis` has to tell."""
+    diagnosis = analysis.diagnosis
+    return Story(
+        title=_title(analysis),
+        verdict=diagnosis.verdict.name.replace("_", " ").capitalize(),
+        advice=diagnosis.sentence,
+        tone=TONES.get(diagnosis.verdict.name, "careful"),
+        groups=_groups(analysis.posterior),
+        selection=_selection(analysis.selection),
+        agreement=_agreement(analysis.comparison),
+        comparison=_comparison(analysis.comparison.table),
+        certainty=_certainty(analysis.membership),
+        doubtful=_doubtful(analysis.membership, analysis.data),
+        checks=_checks(diagnosis),
+        facts=_facts(diagnosis),
+        command=_command(analysis),
+        made=_made(analysis),
+        priors=str(analysis.priors),
+    )
+
+
+def _title(analysis) -> str:
+    data: Table = analysis.data
+    n_components = analysis.em.parameters_.n_components
+    groups = f"{n_components} group{'s' * (n_components != 1)}"
+    features = ", ".join(data.feature_names)
+    return f"{groups} in {data.n_observations:,} rows of {features}"
+
+
+def _groups(posterior) -> pd.DataFrame:
+    """Return weight, means and standard deviations of each group, original units."""
+    draws = read_draws(posterior)
+    quantities = {"share of rows": draws.weights}
+    for j, name in enumerate(draws.feature_names):
+        quantities[f"mean of {name}"] = draws.means[:, :, j]
+        sd = np.sqrt(draws.covariances[:, :, j, j])
+        quantities[f"standard deviation of {name}"] = sd
+    rows = {name: _estimates(values) for name, values in quantities.items()}
+    columns = [component_name(k) for k in range(draws.n_components)]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def _estimates(values) -> list[str]:
+    """Write the mean and interval of each column of draws."""
+    tail = (1 - INTERVAL_PROBABILITY) / 2
+    lower, upper = np.quantile(values, [tail, 1 - tail], axis=0)
+    parts = zip(values.mean(axis=0), values.std(axis=0), lower, upper, strict=True)
+    return [format_estimate(*part) for part in parts]
+
+
+def _selection(selection: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Write the criteria of every number of groups that was tried."""
+    if selection is None:
+        return None
+    shown = selection.map(lambda x: f"{x:,.1f}" if isinstance(x, float) else str(x))
+    return shown.rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def _agreement(comparison: Any) -> str:
+    n_rows, n_moved = len(comparison.observations), comparison.n_moved
+    return (
+        f"EM and the posterior put {n_rows - n_moved:,} of {n_rows:,} rows into the "
+        "same group."
+    )
+
+
+def _comparison(table: pd.DataFrame) -> pd.DataFrame:
+    rows = {}
+    for row in table.itertuples():
+        rows[parameter_name(row.Index)] = {
+            "EM": format_number(row.em, row.sd),
+            f"posterior mean [{INTERVAL}]": format_estimate(
+                row.mean, row.sd, row.lower, row.upper
+            ),
+            "difference, posterior sd": f"{row.standardised_difference:+.2f}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _certainty(membership: xr.Dataset) -> str:
+    best = membership["probability"].max(COMPONENT).values
+    n_doubtful = int((best < SURE).sum())
+    return (
+        f"{n_doubtful:,} of {len(best):,} rows are less than {SURE:.0%} sure of their "
+        "group."
+    )
+
+
+def _doubtful(membership: xr.Dataset, data: Table) -> pd.DataFrame:
+    """Return the rows whose likeliest group is least certain."""
+    table = membership.transpose(OBSERVATION, COMPONENT, ...)
+    probability = table["probability"].values
+    order = np.argsort(probability.max(axis=1), kind="stable")[:N_DOUBTFUL]
+    rows = {}
+    for n in order:
+        best, *others = np.argsort(-probability[n], kind="stable")
+        values = zip(data.feature_names, data.values[n], strict=True)
+        rows[str(data.obs_ids[n])] = {
+            **{name: f"{value:.6g}" for name, value in values},
+            "likeliest": component_name(best),
+            "probability": format_share(probability[n, best]),
+            INTERVAL: "–".join(
+                format_share(float(table[name].values[n, best]))
+                for name in ("probability_lower", "probability_upper")
+            ),
+            "else": component_name(others[0]) if others else "—",
+            "from unknown parameters": format_share(_parameter_part(table, n)),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("row")
+
+
+def _parameter_part(table, n) -> float:
+    """Return which part of a row's entropy comes from not knowing the parameters."""
+    entropy = float(table["entropy"].values[n])
+    part = float(table["parameter_entropy"].values[n])
+    return min(max(part / entropy, 0.0), 1.0) if entropy > 0 else 0.0
+
+
+def _checks(diagnosis) -> pd.DataFrame:
+    """Return convergence of what does not depend on labels, then of parameters."""
+    parts = [diagnosis.invariants, diagnosis.parameters]
+    table = pd.concat([part for part in parts if part is not None])
+    columns = [name for name in CHECKS if name in table]
+    return pd.DataFrame(
+        {
+            CHECKS[name][0]: [CHECKS[name][1].format(value) for value in table[name]]
+            for name in columns
+        },
+        index=[_row_name(index) for index in table.index],
+    )
+
+
+def _row_name(index) -> str:
+    return parameter_name(index) if isinstance(index, tuple) else str(index)
+
+
+def _facts(diagnosis) -> dict[str, str]:
+    return {
+        "divergences": str(diagnosis.n_divergences),
+        "draws whose labels were switched": format_share(diagnosis.switch_rate),
+        "optima that EM found": str(diagnosis.n_optima),
+    }
+
+
+def _command(analysis) -> str:
+    settings = {**analysis.settings, "random_seed": analysis.random_seed}
+    given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    return f"bayesgmm.fit(X, {given})"
+
+
+def _made(analysis) -> dict[str, str]:
+    made = {name: str(version) for name, version in analysis.versions.items()}
+    seconds = {f"seconds, {stage}": f"{s:.1f}" for stage, s in analysis.seconds.items()}
+    return made | seconds

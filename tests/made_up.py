@@ -1,0 +1,107 @@
+"""A made-up analysis: draws around a mixture that is written down here."""
+
+from enum import Enum
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import wishart
+
+from bayesgmm.compare import compare
+from bayesgmm.membership import membership
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.validation import check_table
+
+
+def faithful_parameters() -> MixtureParameters:
+    """Return a mixture close to the maximum-likelihood fit of Old Faithful."""
+    return MixtureParameters(
+        weights=np.array([0.356, 0.644]),
+        means=np.array([[2.036, 54.48], [4.290, 79.97]]),
+        covariances=np.array(
+            [[[0.0692, 0.4352], [0.4352, 33.70]], [[0.1700, 0.9406], [0.9406, 36.05]]]
+        ),
+        covariance_type="full",
+        feature_names=("eruptions", "waiting"),
+    )
+
+
+def made_up_posterior(
+    parameters: MixtureParameters, n_observations: int, n_draws: int = 100
+) -> xr.DataTree:
+    """Return two chains, as if each group were fitted alone to its share of rows."""
+    rng = np.random.default_rng(1)
+    k, d = parameters.means.shape
+    shape = (2, n_draws)
+    weights = rng.dirichlet(n_observations * parameters.weights, size=shape)
+    means = np.empty((*shape, k, d))
+    covariances = np.empty((*shape, k, d, d))
+    for c in range(k):
+        count = n_observations * parameters.weights[c]
+        inverse = np.linalg.inv(parameters.covariances[c] * count)
+        drawn = wishart(count, inverse).rvs(2 * n_draws, random_state=rng)
+        covariances[:, :, c] = np.linalg.inv(np.reshape(drawn, (*shape, d, d)))
+        factor = np.linalg.cholesky(covariances[:, :, c] / count)
+        noise = factor @ rng.normal(size=(*shape, d, 1))
+        means[:, :, c] = parameters.means[c] + noise[..., 0]
+    names = list(parameters.feature_names)
+    dims = {
+        "weights": ("component",),
+        "means": ("component", "feature"),
+        "covariances": ("component", "feature", "feature_bis"),
+    }
+    values = {"weights": weights, "means": means, "covariances": covariances}
+    group = xr.Dataset(
+        {name: (("chain", "draw", *dims[name]), x) for name, x in values.items()},
+        coords={
+            "chain": [0, 1],
+            "draw": np.arange(n_draws),
+            "component": np.arange(k),
+            "feature": names,
+            "feature_bis": names,
+        },
+    )
+    return xr.DataTree.from_dict({"posterior": group})
+
+
+class _Verdict(Enum):
+    CHAINS_AGREE = "The chains agree."
+
+
+def made_up_diagnosis(n_components: int) -> SimpleNamespace:
+    """Return what `diagnose` would say about chains that agree."""
+    good = {"r_hat": 1.001, "ess_bulk": 1834.0, "ess_tail": 1502.0}
+    groups = pd.MultiIndex.from_product(
+        [["weights"], range(n_components), [""], [""]],
+        names=["parameter", "component", "feature", "feature_bis"],
+    )
+    return SimpleNamespace(
+        verdict=_Verdict.CHAINS_AGREE,
+        sentence="The chains agree: use the posterior as it is.",
+        invariants=pd.DataFrame([good], index=["log-likelihood"]),
+        parameters=pd.DataFrame([good] * n_components, index=groups),
+        n_divergences=0,
+        switch_rate=0.0,
+        n_optima=1,
+    )
+
+
+def made_up_analysis(X: pd.DataFrame, parameters: MixtureParameters) -> SimpleNamespace:
+    """Return what `fit` would, without fitting."""
+    posterior = made_up_posterior(parameters, len(X))
+    em = SimpleNamespace(parameters_=parameters, log_likelihood_=-1130.264)
+    return SimpleNamespace(
+        data=check_table(X),
+        em=em,
+        selection=None,
+        priors="weights ~ Dirichlet(1)",
+        posterior=posterior,
+        diagnosis=made_up_diagnosis(parameters.n_components),
+        membership=membership(posterior, X),
+        comparison=compare(em, posterior, X),
+        random_seed=1,
+        settings={"n_components": parameters.n_components, "draws": 100},
+        versions={"bayesgmm": "0.1.0", "pymc": "6.4.0"},
+        seconds={"em": 0.1, "sample": 12.0},
+    )
