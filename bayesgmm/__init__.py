@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.marginal.distribution import MvNormalMixture as MvNormalMixture
     from bayesgmm.marginal.model import build_model as build_model
-    from bayesgmm.marginal.sample import sample as sample
+    from bayesgmm.sampling import sample as sample
     from bayesgmm.membership import membership as membership
     from bayesgmm.parameters import MixtureParameters as MixtureParameters
     from bayesgmm.pipeline import Analysis as Analysis
@@ -55,7 +55,7 @@ _HOME = {
     "plot_ellipses": "plots.ellipses",
     "plot_membership": "plots.membership",
     "relabel": "relabel",
-    "sample": "marginal.sample",
+    "sample": "sampling",
 }
 _MODULES = ("datasets", "errors")
 

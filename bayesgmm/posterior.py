@@ -1,4 +1,4 @@
-"""Draws of a mixture as an `xarray.DataTree`: the only file that names dimensions."""
+"""Draws of a mixture as an `xarray.DataTree`, and back to plain arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,26 +8,22 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.dims import (
+    COMPONENT,
+    DIMS,
+    FEATURE,
+    FEATURE_BIS,
+    OBSERVATION,
+    SAMPLE_DIMS,
+)
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities_draws
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.validation import Table, check_features, check_table
 
-COMPONENT, FEATURE, FEATURE_BIS, OBSERVATION = (
-    "component",
-    "feature",
-    "feature_bis",
-    "obs_id",
-)
-DIMS = {
-    "weights": (COMPONENT,),
-    "means": (COMPONENT, FEATURE),
-    "covariances": (COMPONENT, FEATURE, FEATURE_BIS),
-}
-SAMPLE_DIMS = ("chain", "draw")
-
 POSTERIOR, SAMPLE_STATS, RELABELLING = "posterior", "sample_stats", "relabelling"
+LOG_LIKELIHOOD = "log_likelihood"
 DATA_GROUPS = ("constant_data", "observed_data")
 
 INTERVAL_PROBABILITY = 0.9
@@ -245,3 +241,26 @@ def _read(group, name, dims):
             "Drop these draws with `posterior.isel(draw=...)`.",
         )
     return values
+
+
+def build_posterior(groups, coords, dims, attrs) -> xr.DataTree:
+    """Name arrays of shape (n_chains, n_draws, ...) as a DataTree in ArviZ's groups.
+
+    Parameters
+    ----------
+    groups : dict of dict of arrays
+        By group and variable.
+    coords, dims : dict
+        As ArviZ takes them. Log-likelihoods have the rows of their variable.
+    attrs : dict
+        Kept on the group ``posterior``.
+    """
+    import arviz_base as az
+
+    rows = {name: dims[name][:1] for name in groups.get(LOG_LIKELIHOOD, {})}
+    tree = xr.DataTree()
+    for name, arrays in groups.items():
+        group_dims = dims | rows if name == LOG_LIKELIHOOD else dims
+        tree.update(az.from_dict({name: arrays}, coords=coords, dims=group_dims))
+    tree[POSTERIOR].attrs.update(attrs)
+    return tree

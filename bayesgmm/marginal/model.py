@@ -7,19 +7,19 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 
-from bayesgmm.errors import InputError
-from bayesgmm.marginal.distribution import MvNormalMixture
-from bayesgmm.marginal.ops import covariance_cholesky
-from bayesgmm.marginal.start import Start, em_start
-from bayesgmm.marginal.structure import (
+from bayesgmm.dims import (
     COMPONENT,
+    DIMS,
     FEATURE,
     FEATURE_BIS,
     OBSERVATION,
     PAIR,
-    Structure,
-    structure_of,
 )
+from bayesgmm.errors import InputError
+from bayesgmm.marginal.distribution import MvNormalMixture
+from bayesgmm.marginal.ops import covariance_cholesky
+from bayesgmm.marginal.start import Start, em_start
+from bayesgmm.marginal.structure import Structure, structure_of
 from bayesgmm.marginal.transforms import Affine, fisher_z, log_ratio
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.priors import Priors, default_priors
@@ -81,6 +81,8 @@ def build_model(
     coords = _coords(table, n_components, structure)
     with pm.Model(coords=coords, check_bounds=False) as model:
         _add_mixture(_Variables(priors, structure, start, coords), table, sample_weight)
+    # The reference for labels: PyMC knows nothing of it.
+    model.em_start = None if init is None else as_parameters(init, "init")
     return model
 
 
@@ -212,12 +214,10 @@ def _add_mixture(variables: _Variables, table, sample_weight):
     sds, partials = variables.standard_deviations(), variables.partial_correlations()
     spread = variables.structure.spread(sds, partials, *means.type.shape)
     lower = covariance_cholesky(*spread)
-    dims = (COMPONENT, FEATURE, FEATURE_BIS)
-    pm.Deterministic("covariances", pt.matmul(lower, lower.mT), dims=dims)
+    covariances = pt.matmul(lower, lower.mT)
+    pm.Deterministic("covariances", covariances, dims=DIMS["covariances"])
     rows = (OBSERVATION, FEATURE)
     data = pm.Data("X", table.values, dims=rows)
     if sample_weight is not None:
         sample_weight = pm.Data("sample_weight", sample_weight, dims=OBSERVATION)
-    MvNormalMixture(
-        "x", weights, means, lower, sample_weight, observed=data, dims=rows
-    )
+    MvNormalMixture("x", weights, means, lower, sample_weight, observed=data, dims=rows)

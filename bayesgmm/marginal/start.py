@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.dims import COMPONENT, FEATURE
 from bayesgmm.kernels import cholesky
 from bayesgmm.kernels.reduce import responsibilities
-from bayesgmm.marginal.structure import COMPONENT, FEATURE, Structure, structure_of
+from bayesgmm.marginal.structure import Structure, structure_of
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.quadratics import LOG_2PI
 

@@ -9,14 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesgmm.covariances import covariance_family
-
-COMPONENT, FEATURE, FEATURE_BIS, PAIR, OBSERVATION = (
-    "component",
-    "feature",
-    "feature_bis",
-    "feature_pair",
-    "obs_id",
-)
+from bayesgmm.dims import COMPONENT, FEATURE, PAIR
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ from pymc.logprob.transforms import Transform
 from bayesgmm.marginal.ops import log_ratio_weights
 
 
+START_CONSTANTS = ("start_location", "start_scale")
+
+
 class Affine(Transform):
     """``value = (x - location) / scale``, elementwise.
 
@@ -18,8 +21,9 @@ class Affine(Transform):
     ndim_supp = 0
 
     def __init__(self, location, scale):
-        self.location = pt.constant(location, name="start_location")
-        self.scale = pt.constant(scale, name="start_scale")
+        location_name, scale_name = START_CONSTANTS
+        self.location = pt.constant(location, name=location_name)
+        self.scale = pt.constant(scale, name=scale_name)
 
     def forward(self, value, *inputs):  # noqa: ARG002
         return (value - self.location) / self.scale

@@ -1,0 +1,51 @@
+"""Gaussian approximations by PyMC's automatic differentiation variational inference."""
+
+import numpy as np
+import pymc as pm
+
+from bayesgmm.marginal.compile import FlatModel
+from bayesgmm.marginal.flat_draws import FlatDraws, Settings
+
+N_ITERATIONS = 20_000
+LEARNING_RATE = 0.01
+
+
+def sample_advi(flat: FlatModel, settings: Settings) -> FlatDraws:
+    """Fit independent normal distributions to the free variables and draw from them."""
+    approximation = _fit(flat, settings, "advi")
+    mean, sd = approximation.mean.eval(), approximation.std.eval()
+    return _draw(flat, settings, approximation, mean, np.diag(sd))
+
+
+def sample_fullrank_advi(flat: FlatModel, settings: Settings) -> FlatDraws:
+    """Fit one multivariate normal distribution to the free variables and draw."""
+    approximation = _fit(flat, settings, "fullrank_advi")
+    mean, covariance = approximation.mean.eval(), approximation.cov.eval()
+    return _draw(flat, settings, approximation, mean, np.linalg.cholesky(covariance))
+
+
+def _fit(flat, settings, method):
+    with flat.model:
+        return pm.fit(
+            N_ITERATIONS,
+            method=method,
+            random_seed=settings.seed,
+            progressbar=settings.progress,
+            obj_optimizer=pm.adam(learning_rate=LEARNING_RATE),
+        )
+
+
+def _draw(flat, settings, approximation, mean, root):
+    """Draw as one chain: these draws are independent, several chains would say nothing."""
+    order = _order(flat, approximation)
+    n_draws = settings.draws * settings.chains
+    noise = np.random.default_rng(settings.seed).standard_normal((n_draws, len(mean)))
+    values = (mean + noise @ root.T)[:, order]
+    return FlatDraws(values[None], interrupted=len(approximation.hist) < N_ITERATIONS)
+
+
+def _order(flat, approximation):
+    """Positions of the model's free variables in the approximation's flat vector."""
+    ordering = approximation.groups[0].ordering
+    pieces = [ordering[v.name][1] for v in flat.model.value_vars]
+    return np.concatenate([np.arange(p.start, p.stop) for p in pieces])

@@ -1,0 +1,34 @@
+"""Run a sampler on a PyMC model: the table of methods."""
+
+from collections.abc import Callable
+
+import pymc as pm
+
+from bayesgmm.errors import InputError
+from bayesgmm.marginal.advi import sample_advi, sample_fullrank_advi
+from bayesgmm.marginal.compile import FlatModel
+from bayesgmm.marginal.flat_draws import FlatDraws, Settings
+from bayesgmm.marginal.nuts import sample_nuts
+from bayesgmm.marginal.quantities import NamedDraws, name_draws
+
+METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
+    "nuts": sample_nuts,
+    "advi": sample_advi,
+    "fullrank_advi": sample_fullrank_advi,
+}
+
+
+def run(model: pm.Model, method: str, settings: Settings) -> tuple[NamedDraws, bool]:
+    """Return named draws, and whether the user stopped the sampler early."""
+    if not isinstance(model, pm.Model):
+        raise InputError(
+            "model",
+            "be a pymc.Model",
+            type(model).__name__,
+            "Make one with `build_model(X, n_components)`.",
+        )
+    flat = FlatModel(model)
+    draws = METHODS[method](flat, settings)
+    if draws.values.shape[1] == 0:  # stopped during warm-up
+        raise KeyboardInterrupt
+    return name_draws(flat, draws), draws.interrupted

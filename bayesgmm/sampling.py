@@ -1,0 +1,106 @@
+"""`sample`: draws from the posterior of a model, named and with labels resolved."""
+
+import os
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.dims import DIMS
+from bayesgmm.errors import PosteriorWarning
+from bayesgmm.marginal.run import METHODS, run
+from bayesgmm.marginal.flat_draws import Settings
+from bayesgmm.posterior import build_posterior
+from bayesgmm.relabel import relabel
+from bayesgmm.validation import check_choice, check_count
+
+TUNE = 500
+
+
+def sample(
+    model,
+    method: str = "nuts",
+    *,
+    draws: int = 1000,
+    tune: int = TUNE,
+    chains: int = 4,
+    cores: int | None = None,
+    random_seed: int | None = None,
+    progress: bool = True,
+) -> xr.DataTree:
+    """Sample the posterior of a model, relabel it, and return it for ArviZ.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        From `build_model`, or any model of continuous variables. Labels are resolved
+        if it has the variables ``weights``, ``means`` and ``covariances``.
+    method : {"nuts", "advi", "fullrank_advi"}
+        NUTS is exact in the long run. The two others fit a normal distribution to the
+        unconstrained variables and draw from it: quick, and only approximate.
+    draws, tune, chains : int
+        Draws are per chain, after `tune` steps of warm-up. Approximations return
+        ``draws * chains`` independent draws as one chain.
+    cores : int, optional
+        Chains that run at the same time; all processors if not given. Draws do not
+        depend on it.
+    random_seed : int, optional
+        The same seed gives the same draws.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``,
+        and ``log_likelihood`` unless draws x observations exceed ten million.
+        If the user interrupts, the draws made so far are returned, with a warning.
+
+    Raises
+    ------
+    InputError
+        If an argument is wrong.
+    KeyboardInterrupt
+        If the user interrupts before the first draw after warm-up.
+    """
+    settings = Settings(
+        draws=check_count("draws", draws),
+        tune=check_count("tune", tune),
+        chains=check_count("chains", chains),
+        cores=check_count("cores", cores or _n_processors()),
+        seed=_seed(random_seed),
+        progress=progress,
+    )
+    named, interrupted = run(model, check_choice("method", method, METHODS), settings)
+    attrs = {"method": method, "random_seed": settings.seed, "tuning_steps": tune}
+    posterior = build_posterior(*named, attrs)
+    if interrupted:
+        _warn_interrupted(posterior, settings)
+    return _relabelled(posterior, model)
+
+
+def _n_processors():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+
+
+def _seed(random_seed):
+    """Return the user's seed, or a fresh one that is then recorded with the draws."""
+    if random_seed is None:
+        return int(np.random.default_rng().integers(2**31))
+    return check_count("random_seed", random_seed, at_least=0)
+
+
+def _warn_interrupted(posterior, settings):
+    sizes = posterior["posterior"].sizes
+    warnings.warn(
+        f"Sampling was interrupted: {sizes['draw']} of {settings.draws} draws in "
+        f"{sizes['chain']} of {settings.chains} chains were kept.",
+        PosteriorWarning,
+        stacklevel=3,
+    )
+
+
+def _relabelled(posterior, model):
+    if not set(DIMS) <= set(posterior["posterior"].data_vars):
+        return posterior
+    return relabel(posterior, reference=getattr(model, "em_start", None))
