@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.dims import (
+from bayesgmm.dims import (  # noqa: F401
     COMPONENT,
     DIMS,
     FEATURE,

@@ -3,16 +3,15 @@
 import os
 import warnings
 
-import numpy as np
 import xarray as xr
 
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import PosteriorWarning
-from bayesgmm.marginal.run import METHODS, run
 from bayesgmm.marginal.flat_draws import Settings
+from bayesgmm.marginal.run import METHODS, run
 from bayesgmm.posterior import build_posterior
 from bayesgmm.relabel import relabel
-from bayesgmm.validation import check_choice, check_count
+from bayesgmm.validation import check_choice, check_count, check_seed
 
 TUNE = 500
 
@@ -68,7 +67,7 @@ def sample(
         tune=check_count("tune", tune),
         chains=check_count("chains", chains),
         cores=check_count("cores", cores or _n_processors()),
-        seed=_seed(random_seed),
+        seed=check_seed(random_seed),
         progress=progress,
     )
     named, interrupted = run(model, check_choice("method", method, METHODS), settings)
@@ -81,13 +80,6 @@ def sample(
 
 def _n_processors():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-
-
-def _seed(random_seed):
-    """Return the user's seed, or a fresh one that is then recorded with the draws."""
-    if random_seed is None:
-        return int(np.random.default_rng().integers(2**31))
-    return check_count("random_seed", random_seed, at_least=0)
 
 
 def _warn_interrupted(posterior, settings):

@@ -323,6 +323,13 @@ def check_count(argument: str, value: Any, at_least: int = 1) -> int:
     )
 
 
+def check_seed(random_seed: Any) -> int:
+    """Return the user's seed, or a fresh one that can be recorded with the result."""
+    if random_seed is None:
+        return int(np.random.default_rng().integers(2**31))
+    return check_count("random_seed", random_seed, at_least=0)
+
+
 def check_number(
     argument: str, value: Any, rule: str, holds: Callable[[float], bool]
 ) -> float:

@@ -36,7 +36,7 @@ def _fit(flat, settings, method):
 
 
 def _draw(flat, settings, approximation, mean, root):
-    """Draw as one chain: these draws are independent, several chains would say nothing."""
+    """Draw as one chain: several chains of independent draws would say nothing."""
     order = _order(flat, approximation)
     n_draws = settings.draws * settings.chains
     noise = np.random.default_rng(settings.seed).standard_normal((n_draws, len(mean)))

@@ -1,7 +1,7 @@
 """NUTS by nutpie, on the compiled log-posterior."""
 
-import nutpie
 import numpy as np
+import nutpie
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayesgmm.marginal.compile import FlatModel

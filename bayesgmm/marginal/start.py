@@ -95,7 +95,7 @@ _UNCONSTRAIN = {
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Flat vectors of unconstrained variables, and the quadratic forms they stand for."""
+    """Flat vectors of unconstrained variables and the quadratic forms they mean."""
 
     structure: Structure
     locations: dict[str, Floats]

@@ -5,7 +5,6 @@ from pymc.logprob.transforms import Transform
 
 from bayesgmm.marginal.ops import log_ratio_weights
 
-
 START_CONSTANTS = ("start_location", "start_scale")
 
 

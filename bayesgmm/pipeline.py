@@ -1,0 +1,198 @@
+"""The whole story, top to bottom: data to EM to posterior to comparison.
+
+Start reading here: each line of `fit` is one step of the package, and its output is
+the next step's input.
+"""
+
+import platform
+import time
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+from sklearn.base import clone
+
+from bayesgmm.compare import Comparison, compare
+from bayesgmm.diagnose import Diagnosis, diagnose
+from bayesgmm.errors import InputError
+from bayesgmm.estimator import GaussianMixture
+from bayesgmm.files import save_analysis
+from bayesgmm.marginal.model import build_model
+from bayesgmm.membership import membership
+from bayesgmm.priors import Priors, default_priors
+from bayesgmm.report import summary_text, write_report
+from bayesgmm.sampling import sample
+from bayesgmm.validation import Table, check_count, check_seed, check_table
+
+PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """A Gaussian mixture fitted twice, by EM and as a posterior, and compared.
+
+    Attributes
+    ----------
+    data : Table
+    em : GaussianMixture
+    selection : pandas.DataFrame or None
+        BIC by number of components (lower is better), if several were tried.
+    priors : Priors
+    posterior : xarray.DataTree
+    diagnosis : Diagnosis
+    membership : xarray.Dataset
+    comparison : Comparison
+    random_seed : int
+    settings : dict
+        The arguments of the call.
+    versions : dict of str
+    seconds : dict of float
+        What each stage took.
+    """
+
+    data: Table
+    em: GaussianMixture
+    selection: pd.DataFrame | None
+    priors: Priors
+    posterior: xr.DataTree
+    diagnosis: Diagnosis
+    membership: xr.Dataset
+    comparison: Comparison
+    random_seed: int
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    seconds: dict[str, float]
+
+    def __str__(self) -> str:
+        return summary_text(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write one self-contained HTML file and return its path."""
+        return write_report(self, path)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write report.html, posterior.nc, em.json and membership.csv."""
+        return save_analysis(self, directory)
+
+
+def fit(
+    X,
+    n_components: int | Iterable[int],
+    covariance_type: str = "full",
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    random_seed: int | None = None,
+    progress: bool = True,
+) -> Analysis:
+    """Fit a Gaussian mixture by EM and by NUTS, and compare the two.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_observations, n_features) or data frame
+    n_components : int, or several
+        Of several, the one with the lowest BIC of the EM fits is used.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    draws, chains : int
+        Of NUTS; `draws` is per chain.
+    random_seed : int, optional
+        The same seed gives the same result.
+    progress : bool
+
+    Returns
+    -------
+    Analysis
+        Print it, or write it with ``.report("report.html")`` or ``.save("folder")``.
+
+    Raises
+    ------
+    InputError
+        If the data or an argument cannot be used.
+    """
+    table, seed = check_table(X), check_seed(random_seed)
+    candidates = _candidates(n_components)
+    watch = _Stopwatch()
+    with watch("EM"):
+        em, selection = _fit_em(table, candidates, covariance_type, seed)
+    with watch("model"):
+        k = em.parameters_.n_components
+        priors = default_priors(table, k, covariance_type)
+        model = build_model(table, k, covariance_type, priors=priors, init=em)
+    with watch("NUTS"):
+        posterior = sample(
+            model, draws=draws, chains=chains, random_seed=seed, progress=progress
+        )
+    with watch("diagnosis"):
+        diagnosis = diagnose(posterior, em=em)
+        members = membership(posterior, table)
+        comparison = compare(em, posterior, table)
+    settings = {
+        "n_components": candidates if len(candidates) > 1 else k,
+        "covariance_type": covariance_type,
+        "draws": draws,
+        "chains": chains,
+    }
+    return Analysis(
+        data=table,
+        em=em,
+        selection=selection,
+        priors=priors,
+        posterior=posterior,
+        diagnosis=diagnosis,
+        membership=members,
+        comparison=comparison,
+        random_seed=seed,
+        settings=settings,
+        versions=_versions(),
+        seconds=watch.seconds,
+    )
+
+
+def _candidates(n_components):
+    """Return the numbers of components to try, as a sorted list."""
+    if isinstance(n_components, Iterable) and not isinstance(n_components, str):
+        counts = sorted({check_count("n_components", k) for k in n_components})
+        if counts:
+            return counts
+        raise InputError(
+            "n_components", "name a number", "none", "For example `range(1, 7)`."
+        )
+    return [check_count("n_components", n_components)]
+
+
+def _fit_em(table, candidates, covariance_type, seed):
+    """Fit every candidate; return the best by BIC, and a table if there are several."""
+    estimator = GaussianMixture(covariance_type=covariance_type, random_state=seed)
+    fits = {k: clone(estimator).set_params(n_components=k) for k in candidates}
+    bic = {k: em.fit(table).bic(table) for k, em in fits.items()}
+    best = min(bic, key=bic.__getitem__)
+    if len(candidates) == 1:
+        return fits[best], None
+    rows = [
+        {"n_components": k, "log_likelihood": em.log_likelihood_, "bic": bic[k]}
+        for k, em in fits.items()
+    ]
+    return fits[best], pd.DataFrame(rows).set_index("n_components")
+
+
+class _Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage):
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+
+
+def _versions():
+    packages = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | packages
