@@ -165,9 +165,9 @@ def _chunks(X, quadratics) -> list[slice]:
     """Cut rows into equal chunks by shape alone, never by the number of threads."""
     n_observations, n_features = X.shape
     work = len(quadratics.offsets) * (n_features**2 + 16)
-    longest = np.clip(_OPERATIONS // work, _SMALLEST_CHUNK, _LARGEST_CHUNK)
-    n_chunks = -(-n_observations // int(longest))
-    edges = np.linspace(0, n_observations, n_chunks + 1).astype(int)
+    longest = min(max(_OPERATIONS // work, _SMALLEST_CHUNK), _LARGEST_CHUNK)
+    n_chunks = -(-n_observations // longest)
+    edges = [i * n_observations // n_chunks for i in range(n_chunks + 1)]
     return [slice(*pair) for pair in pairwise(edges)]
 
 

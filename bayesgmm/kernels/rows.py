@@ -31,7 +31,7 @@ class Workspace(NamedTuple):
 
     x: Floats  # observations, feature-major
     d: Floats  # centred observations
-    z: Floats  # projections of one tile, zero between uses
+    z: Floats  # projections of one tile
     joint: Floats  # log-joints, then responsibilities; component-major
     top: Floats  # highest log-joint of a row
     inverse: Floats  # one over the sum of exp(joint - top)
@@ -53,7 +53,7 @@ def prepare(offsets, means, precisions_cholesky):
     space = Workspace(
         np.zeros(width * B),
         np.empty(width * B),
-        np.zeros(4 * B),
+        np.empty(4 * B),
         np.empty(n_components * B),
         np.empty(B),
         np.empty(B),
@@ -98,7 +98,8 @@ def joint_block(mixture, space):
         if width > 4:
             tiles.centre(x, mean, d)
         for j in range(4, width, 4):
-            for i in range(0, j, 4):
+            tiles.project_first(d, p, j, z)
+            for i in range(4, j, 4):
                 tiles.project_tile(d, p, i, j, z)
             tiles.square_tile(d, p, j, z, q)
         _finish_joint(q, offsets[k], space.top)

@@ -52,6 +52,21 @@ def square_four(x, mean, p, q):
 
 
 @fast
+def project_first(d, p, j, z):
+    """Fill z, the projections of columns j..j+3, with features 0..3."""
+    p00, p01, p02, p03 = p[0, j], p[0, j + 1], p[0, j + 2], p[0, j + 3]
+    p10, p11, p12, p13 = p[1, j], p[1, j + 1], p[1, j + 2], p[1, j + 3]
+    p20, p21, p22, p23 = p[2, j], p[2, j + 1], p[2, j + 2], p[2, j + 3]
+    p30, p31, p32, p33 = p[3, j], p[3, j + 1], p[3, j + 2], p[3, j + 3]
+    for n in range(B):
+        d0, d1, d2, d3 = d[n], d[n + B], d[n + B2], d[n + B3]
+        z[n] = d0 * p00 + d1 * p10 + d2 * p20 + d3 * p30
+        z[n + B] = d0 * p01 + d1 * p11 + d2 * p21 + d3 * p31
+        z[n + B2] = d0 * p02 + d1 * p12 + d2 * p22 + d3 * p32
+        z[n + B3] = d0 * p03 + d1 * p13 + d2 * p23 + d3 * p33
+
+
+@fast
 def project_tile(d, p, i, j, z):
     """Add features i..i+3 to the projections z of columns j..j+3."""
     d = d[i * B : (i + 4) * B]
@@ -69,7 +84,7 @@ def project_tile(d, p, i, j, z):
 
 @fast
 def square_tile(d, p, i, z, q):
-    """Finish the projections of columns i..i+3, add their squares to q, clear z."""
+    """Finish the projections of columns i..i+3, add their squares to q."""
     d = d[i * B : (i + 4) * B]
     p00, p01, p02, p03 = p[i, i], p[i, i + 1], p[i, i + 2], p[i, i + 3]
     p11, p12, p13 = p[i + 1, i + 1], p[i + 1, i + 2], p[i + 1, i + 3]
@@ -81,7 +96,6 @@ def square_tile(d, p, i, z, q):
         z2 = z[n + B2] + d0 * p02 + d1 * p12 + d2 * p22
         z3 = z[n + B3] + d0 * p03 + d1 * p13 + d2 * p23 + d3 * p33
         q[n] += (z0 * z0 + z1 * z1) + (z2 * z2 + z3 * z3)
-        z[n] = z[n + B] = z[n + B2] = z[n + B3] = 0.0
 
 
 @fast
