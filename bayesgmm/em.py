@@ -48,9 +48,9 @@ class Collapse:
     ----------
     component : int
     weight : float
-        At the last good iterate.
+        Share of the observations it shrank onto.
     rows : array of int
-        Positions of the observations that belong to it there.
+        Positions of the observations that belong to it at the last good iterate.
     """
 
     component: int
@@ -186,7 +186,7 @@ def _end(step, trace, gain, status, likelihood=None):
     if likelihood is not None:
         k = step.collapsed
         rows = find_rows(likelihood.X, step.parameters, k)
-        collapse = Collapse(k, float(step.parameters.weights[k]), rows)
+        collapse = Collapse(k, float(step.update.weights[k]), rows)
     return EMRun(
         parameters=step.parameters,
         log_likelihood=step.log_likelihood,
