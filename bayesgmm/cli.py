@@ -132,9 +132,10 @@ def list_datasets() -> None:
     table = Table(box=None)
     for name in ("name", "rows", "columns", "what"):
         table.add_column(name)
-    for row in datasets.describe().itertuples():
-        size = str(row.n_observations), str(row.n_features)
-        table.add_row(str(row.Index), *size, str(row.what))
+    contents: Any = datasets.describe().to_dict("index")
+    for name, row in contents.items():
+        size = str(row["n_observations"]), str(row["n_features"])
+        table.add_row(name, *size, row["what"])
     _console().print(table)
     _console().print("\nIn Python: bayesgmm.datasets.load(NAME)", highlight=False)
 

@@ -18,7 +18,7 @@ def component_name(component: int) -> str:
     return f"group {component}"
 
 
-def parameter_name(index: tuple[Any, ...]) -> str:
+def parameter_name(index: Any) -> str:
     """Name a row of a comparison's table: "group 0: mean of eruptions"."""
     parameter, component, *places = index
     features = [str(place) for place in places if not (pd.isna(place) or place == "")]

@@ -21,7 +21,9 @@ from bayesgmm.plots.ellipses import plot_ellipses
 from bayesgmm.plots.membership import plot_membership
 from bayesgmm.story import INTERVAL, Story, tell
 
-TEXT_WIDTH = 100
+TEXT_WIDTH = 88
+# Of the comparison on a console.
+MOST_ROWS = 30
 _CONSOLE_TONES = {"good": "green", "careful": "yellow", "bad": "red"}
 
 
@@ -70,11 +72,15 @@ def render(story: Story) -> Group:
     """Return the verdict, the groups and EM against the posterior for a console."""
     advice = Text(story.advice)
     tone = _CONSOLE_TONES[story.tone]
+    hidden = len(story.comparison) - MOST_ROWS
     return Group(
         Text(story.title, style="bold"),
         Panel(advice, title=story.verdict, title_align="left", border_style=tone),
+        Text(),
         _table(story.groups, f"The groups: posterior mean [{INTERVAL}]"),
-        _table(story.comparison, "EM against the posterior"),
+        Text(),
+        _table(story.comparison.head(MOST_ROWS), "EM against the posterior"),
+        Text(f" … {hidden} more in the report" if hidden > 0 else ""),
         Text(f"{story.agreement}\n{story.certainty}"),
     )
 

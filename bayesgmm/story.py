@@ -24,6 +24,7 @@ from bayesgmm.posterior import (
     read_draws,
 )
 from bayesgmm.validation import Table
+from bayesgmm.verdict import Verdict, describe_optima
 
 N_DOUBTFUL = 10
 # A row below this is in doubt.
@@ -35,7 +36,19 @@ CHECKS = {
     "ess_bulk": ("bulk ESS", "{:,.0f}"),
     "ess_tail": ("tail ESS", "{:,.0f}"),
 }
-TONES: dict[str, str] = {}
+CHAINS = {
+    "log_likelihood": ("mean log-likelihood", "{:,.2f}"),
+    "solution": ("solution", "{}"),
+    "switch_rate": ("switched labels", "{:.1%}"),
+    "n_divergences": ("divergences", "{}"),
+}
+TONES = {
+    Verdict.CHAINS_AGREE: "good",
+    Verdict.LABELS_RESOLVED: "good",
+    Verdict.COMPONENTS_OVERLAP: "careful",
+    Verdict.DIFFERENT_SOLUTIONS: "bad",
+    Verdict.NOT_MIXED: "bad",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +68,7 @@ class Story:
     comparison : pandas.DataFrame
     certainty : str
     doubtful : pandas.DataFrame
-    checks : pandas.DataFrame
+    checks, chains : pandas.DataFrame
     facts : dict of str
         What the sampler and the restarts of EM met.
     command : str
@@ -76,6 +89,7 @@ class Story:
     certainty: str
     doubtful: pd.DataFrame
     checks: pd.DataFrame
+    chains: pd.DataFrame
     facts: dict[str, str]
     command: str
     made: dict[str, str]
@@ -89,7 +103,7 @@ def tell(analysis: Any) -> Story:
         title=_title(analysis),
         verdict=diagnosis.verdict.name.replace("_", " ").capitalize(),
         advice=diagnosis.sentence,
-        tone=TONES.get(diagnosis.verdict.name, "careful"),
+        tone=TONES[diagnosis.verdict],
         groups=_groups(analysis.posterior),
         selection=_selection(analysis.selection),
         agreement=_agreement(analysis.comparison),
@@ -97,6 +111,7 @@ def tell(analysis: Any) -> Story:
         certainty=_certainty(analysis.membership),
         doubtful=_doubtful(analysis.membership, analysis.data),
         checks=_checks(diagnosis),
+        chains=_chains(diagnosis),
         facts=_facts(diagnosis),
         command=_command(analysis),
         made=_made(analysis),
@@ -151,13 +166,16 @@ def _agreement(comparison: Any) -> str:
 
 def _comparison(table: pd.DataFrame) -> pd.DataFrame:
     rows = {}
-    for row in table.itertuples():
-        rows[parameter_name(row.Index)] = {
-            "EM": format_number(row.em, row.sd),
-            f"posterior mean [{INTERVAL}]": format_estimate(
-                row.mean, row.sd, row.lower, row.upper
-            ),
-            "difference, posterior sd": f"{row.standardised_difference:+.2f}",
+    contents: Any = table.to_dict("index")
+    for index, row in contents.items():
+        spread = row["sd"]
+        values = (row[name] for name in ("mean", "sd", "lower", "upper"))
+        # Adding zero after rounding leaves no minus before a zero.
+        difference = round(row["standardised_difference"], 2) + 0.0
+        rows[parameter_name(index)] = {
+            "EM": format_number(row["em"], spread),
+            f"posterior [{INTERVAL}]": format_estimate(*values),
+            "difference in sd": f"{difference:+.2f}" if spread > 0 else "—",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -165,10 +183,8 @@ def _comparison(table: pd.DataFrame) -> pd.DataFrame:
 def _certainty(membership: xr.Dataset) -> str:
     best = membership["probability"].max(COMPONENT).values
     n_doubtful = int((best < SURE).sum())
-    return (
-        f"{n_doubtful:,} of {len(best):,} rows are less than {SURE:.0%} sure of their "
-        "group."
-    )
+    of_all = f"{n_doubtful:,} of {len(best):,} rows"
+    return f"Less than {SURE:.0%} sure of their group: {of_all}."
 
 
 def _doubtful(membership: xr.Dataset, data: Table) -> pd.DataFrame:
@@ -183,7 +199,7 @@ def _doubtful(membership: xr.Dataset, data: Table) -> pd.DataFrame:
         rows[str(data.obs_ids[n])] = {
             **{name: f"{value:.6g}" for name, value in values},
             "likeliest": component_name(best),
-            "probability": format_share(probability[n, best]),
+            "probability": format_share(float(probability[n, best])),
             INTERVAL: "–".join(
                 format_share(float(table[name].values[n, best]))
                 for name in ("probability_lower", "probability_upper")
@@ -202,28 +218,34 @@ def _parameter_part(table, n) -> float:
 
 
 def _checks(diagnosis) -> pd.DataFrame:
-    """Return convergence of what does not depend on labels, then of parameters."""
-    parts = [diagnosis.invariants, diagnosis.parameters]
-    table = pd.concat([part for part in parts if part is not None])
-    columns = [name for name in CHECKS if name in table]
+    """Return the convergence of invariants, and of the worst parameter of each kind."""
+    kinds = diagnosis.parameters.groupby(lambda name: name.split("[")[0], sort=False)
+    worst = kinds.agg({"r_hat": "max", "ess_bulk": "min", "ess_tail": "min"})
+    worst.index = [f"relabelled {name}, the worst" for name in worst.index]
+    table = pd.concat([diagnosis.invariants, worst])
+    table.index = [str(name).replace("_", " ") for name in table.index]
     return pd.DataFrame(
         {
-            CHECKS[name][0]: [CHECKS[name][1].format(value) for value in table[name]]
-            for name in columns
-        },
-        index=[_row_name(index) for index in table.index],
+            title: table[name].map(write.format)
+            for name, (title, write) in CHECKS.items()
+        }
     )
 
 
-def _row_name(index) -> str:
-    return parameter_name(index) if isinstance(index, tuple) else str(index)
+def _chains(diagnosis) -> pd.DataFrame:
+    """Return what each chain found."""
+    table = diagnosis.chains
+    columns = [name for name in CHAINS if name in table]
+    return pd.DataFrame(
+        {CHAINS[name][0]: table[name].map(CHAINS[name][1].format) for name in columns},
+    ).rename_axis("chain")
 
 
 def _facts(diagnosis) -> dict[str, str]:
     return {
-        "divergences": str(diagnosis.n_divergences),
-        "draws whose labels were switched": format_share(diagnosis.switch_rate),
-        "optima that EM found": str(diagnosis.n_optima),
+        "divergences": f"{diagnosis.n_divergences:,}",
+        "draws with switched labels": format_share(diagnosis.switch_rate),
+        "starts": describe_optima(diagnosis.optima),
     }
 
 

@@ -1,6 +1,5 @@
 """A made-up analysis: draws around a mixture that is written down here."""
 
-from enum import Enum
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +11,7 @@ from bayesgmm.compare import compare
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.validation import check_table
+from bayesgmm.verdict import Verdict
 
 
 def faithful_parameters() -> MixtureParameters:
@@ -65,25 +65,26 @@ def made_up_posterior(
     return xr.DataTree.from_dict({"posterior": group})
 
 
-class _Verdict(Enum):
-    CHAINS_AGREE = "The chains agree."
-
-
-def made_up_diagnosis(n_components: int) -> SimpleNamespace:
+def made_up_diagnosis() -> SimpleNamespace:
     """Return what `diagnose` would say about chains that agree."""
     good = {"r_hat": 1.001, "ess_bulk": 1834.0, "ess_tail": 1502.0}
-    groups = pd.MultiIndex.from_product(
-        [["weights"], range(n_components), [""], [""]],
-        names=["parameter", "component", "feature", "feature_bis"],
-    )
+    worse = {"r_hat": 1.013, "ess_bulk": 1203.0, "ess_tail": 977.0}
     return SimpleNamespace(
-        verdict=_Verdict.CHAINS_AGREE,
-        sentence="The chains agree: use the posterior as it is.",
-        invariants=pd.DataFrame([good], index=["log-likelihood"]),
-        parameters=pd.DataFrame([good] * n_components, index=groups),
+        verdict=Verdict.CHAINS_AGREE,
+        sentence="The chains agree, and no labels switched.",
+        invariants=pd.DataFrame([good], index=["log_likelihood"]),
+        parameters=pd.DataFrame([good, worse], index=["weights[0]", "weights[1]"]),
+        chains=pd.DataFrame(
+            {
+                "log_likelihood": [-1133.1, -1133.4],
+                "solution": [0, 0],
+                "switch_rate": [0.0, 0.0],
+                "n_divergences": [0, 0],
+            }
+        ),
         n_divergences=0,
         switch_rate=0.0,
-        n_optima=1,
+        optima=pd.DataFrame({"log_likelihood": [-1130.26, -1145.0]}),
     )
 
 
@@ -97,7 +98,7 @@ def made_up_analysis(X: pd.DataFrame, parameters: MixtureParameters) -> SimpleNa
         selection=None,
         priors="weights ~ Dirichlet(1)",
         posterior=posterior,
-        diagnosis=made_up_diagnosis(parameters.n_components),
+        diagnosis=made_up_diagnosis(),
         membership=membership(posterior, X),
         comparison=compare(em, posterior, X),
         random_seed=1,

@@ -21,7 +21,12 @@ ROWS = {
     "D beliefs, starts": ["initialise", "priors"],
     "E inference": ["em optima restarts squarem steps", "marginal"],
     "F posterior": ["posterior"],
-    "G after sampling": ["criteria", "diagnose invariants", "membership", "relabel"],
+    "G after sampling": [
+        "criteria",
+        "diagnose invariants verdict",
+        "membership",
+        "relabel",
+    ],
     "H telling": ["compare", "files", "naming", "plots", "report", "story"],
     "I front": ["__init__", "cli", "datasets", "estimator", "pipeline", "sampling"],
 }

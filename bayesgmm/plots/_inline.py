@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 # Drawn in a colour that nothing else has, then replaced by the colour of the text.
 _INK = "#010203"
-_PAGE = {
+_PAGE: Any = {
     "text.color": _INK,
     "axes.edgecolor": _INK,
     "axes.labelcolor": _INK,
