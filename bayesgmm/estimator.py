@@ -231,15 +231,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _runs(self, likelihood: Likelihood, feature_names) -> Iterator[EMRun]:
         """Run EM from every start; report each run in the final order."""
-        continued = self.warm_start and hasattr(self, "parameters_")
-        previous = self.lower_bound_ if continued else -np.inf
-        given = self._given(len(feature_names))
-        keep_order = continued or given.means is not None
-        starts = (
-            [self._last(feature_names)]
-            if continued
-            else self._starts(likelihood, feature_names, given)
-        )
+        keep_order, previous = self.means_init is not None, -np.inf
+        starts = self._starts(likelihood, feature_names)
+        if self.warm_start and hasattr(self, "parameters_"):
+            keep_order, previous = True, self.lower_bound_
+            starts = [self._last(feature_names)]
         for number, start in enumerate(starts):
             run = run_em(
                 likelihood,
@@ -253,24 +249,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 print(f"Start {number}: {run}")
             yield run if keep_order else run.largest_first()
 
-    def _given(self, n_features):
-        return check_given(
+    def _starts(self, likelihood, feature_names):
+        family = covariance_family(self.covariance_type)
+        given = check_given(
             self.weights_init,
             self.means_init,
             self.precisions_init,
-            (self.n_components, n_features),
-            covariance_family(self.covariance_type),
+            (self.n_components, len(feature_names)),
+            family,
         )
-
-    def _starts(self, likelihood, feature_names, given):
         starts = Starts(
             likelihood.X,
             self.n_components,
-            covariance_family(self.covariance_type),
+            family,
             feature_names,
             self.init_params,
             given,
             likelihood.sample_weight,
+            likelihood.reg_covar,
         )
         random = check_random_state(self.random_state)
         entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()

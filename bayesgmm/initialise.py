@@ -87,6 +87,8 @@ class Starts:
         Means become the centres of the partition; weights and covariances replace
         those of the partition.
     sample_weight : array of shape (n_observations,), optional
+    reg_covar : float
+        Added to the variances of the partition.
     """
 
     X: Floats
@@ -96,6 +98,7 @@ class Starts:
     init_params: str = "k-means++"
     given: Given = Given()
     sample_weight: Floats | None = None
+    reg_covar: float = 0.0
 
     def draw(self, n_starts: int, entropy: Any) -> Iterator[MixtureParameters]:
         """Yield starts, each from its own stream: more starts repeat the first ones.
@@ -121,7 +124,9 @@ class Starts:
         start = start_from_labels(
             self.X, labels, self.n_components, self.family, self.sample_weight
         )
-        return replace(start, feature_names=self.feature_names, **self.given.present())
+        ridge = self.reg_covar * np.eye(self.X.shape[1])
+        values = {"covariances": start.covariances + ridge, **self.given.present()}
+        return replace(start, feature_names=self.feature_names, **values)
 
 
 def standardise(X, sample_weight=None) -> tuple[Floats, Floats, Floats]:

@@ -155,7 +155,7 @@ def _as_floats(array, names, argument):
         raise InputError(
             argument,
             "be numeric",
-            f"{array[row, column]!r} at row {row}, column {names[column]!r}",
+            f"{array.item(row, column)!r} at row {row}, column {names[column]!r}",
             "Drop text columns or encode them as numbers.",
         ) from None
 
