@@ -156,11 +156,15 @@ def observations_of(posterior: xr.DataTree, X: Any = None) -> Table:
     """
     draws = read_draws(posterior)
     table = check_table(_stored_data(posterior, draws.n_features) if X is None else X)
-    ours = tuple(f"x{j}" for j in range(draws.n_features))
-    numbers = tuple(map(str, range(draws.n_features)))
-    named = draws.feature_names not in (ours, numbers)
-    check_features(table, draws.feature_names, named)
+    check_features(table, draws.feature_names, _named(draws.feature_names))
     return table
+
+
+def _named(feature_names) -> bool:
+    """Tell whether the user named the features, or we and xarray did by number."""
+    numbers = range(len(feature_names))
+    ours = tuple(f"x{j}" for j in numbers)
+    return tuple(feature_names) not in (ours, tuple(map(str, numbers)))
 
 
 def _stored_data(posterior, n_features):
@@ -195,6 +199,14 @@ def matching_parameters(
                 f"{theirs}",
                 f"Fit it with the same {size[2:]} as the model.",
             )
+    names = parameters.feature_names, draws.feature_names
+    if names[0] != names[1] and all(map(_named, names)):
+        raise InputError(
+            argument,
+            f"have the features of the posterior ({', '.join(names[1])})",
+            f"({', '.join(names[0])})",
+            "Fit both on the same columns in the same order.",
+        )
     return parameters
 
 

@@ -5,8 +5,6 @@ Nothing here uses the package.
 
 import numpy as np
 import xarray as xr
-from scipy.special import logsumexp
-from scipy.stats import invwishart, multivariate_normal
 
 TWO_GROUPS = {
     "weights": [0.35, 0.65],
@@ -30,16 +28,26 @@ def observations(truth, n, rng):
 
 def joint(X, weights, means, covariances):
     """Return log p(x, k), shape (n_observations, n_components)."""
-    return np.column_stack(
-        [
-            np.log(w) + multivariate_normal(m, c).logpdf(X).reshape(len(X))
-            for w, m, c in zip(weights, means, covariances, strict=True)
-        ]
-    )
+    columns = []
+    for weight, mean, covariance in zip(weights, means, covariances, strict=True):
+        shift = X - mean
+        squares = (shift @ np.linalg.inv(covariance) * shift).sum(1)
+        log_volume = 0.5 * np.log(np.linalg.det(2 * np.pi * np.array(covariance)))
+        columns.append(np.log(weight) - log_volume - 0.5 * squares)
+    return np.column_stack(columns)
 
 
 def log_likelihood(X, weights, means, covariances):
-    return logsumexp(joint(X, weights, means, covariances), axis=1).sum()
+    return np.logaddexp.reduce(joint(X, weights, means, covariances), axis=1).sum()
+
+
+def inverse_wishart(degrees, scale, rng):
+    """Draw a covariance by the Bartlett decomposition of its inverse."""
+    d = len(scale)
+    bartlett = np.tril(rng.normal(size=(d, d)), k=-1)
+    bartlett += np.diag(np.sqrt(rng.chisquare(degrees - np.arange(d))))
+    factor = np.linalg.cholesky(np.linalg.inv(scale)) @ bartlett
+    return np.linalg.inv(factor @ factor.T)
 
 
 def gibbs(X, labels, n_components, n_draws, rng, warmup=50):
@@ -52,23 +60,24 @@ def gibbs(X, labels, n_components, n_draws, rng, warmup=50):
     location, shrinkage, degrees = X.mean(0), 0.05, d + 2
     scale = np.atleast_2d(np.cov(X.T)) / n_components ** (2 / d)
     draws = []
-    for step in range(warmup + n_draws):
+    for sweep in range(warmup + n_draws):
         counts = np.bincount(labels, minlength=n_components)
         weights = rng.dirichlet(1.0 + counts)
         means, covariances = [], []
         for k in range(n_components):
             rows, m = X[labels == k], counts[k]
-            mean = rows.mean(0) if m else location
+            mean = rows.sum(0) / m if m else location
             centred, shift = rows - mean, mean - location
             scatter = scale + centred.T @ centred
             scatter += shrinkage * m / (shrinkage + m) * np.outer(shift, shift)
-            cov = np.atleast_2d(invwishart(degrees + m, scatter).rvs(random_state=rng))
+            cov = inverse_wishart(degrees + m, scatter, rng)
             centre = (shrinkage * location + m * mean) / (shrinkage + m)
-            means.append(rng.multivariate_normal(centre, cov / (shrinkage + m)))
+            step = np.linalg.cholesky(cov / (shrinkage + m)) @ rng.normal(size=d)
+            means.append(centre + step)
             covariances.append(cov)
         log_joint = joint(X, weights, means, covariances)
         labels = (log_joint + rng.gumbel(size=log_joint.shape)).argmax(1)
-        if step >= warmup:
+        if sweep >= warmup:
             draws.append((weights, np.array(means), np.array(covariances)))
     return [np.array(part) for part in zip(*draws, strict=True)]
 

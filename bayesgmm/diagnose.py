@@ -1,0 +1,207 @@
+"""A verdict on the draws of a mixture, and the numbers behind it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesgmm._typing import Floats
+from bayesgmm.invariants import convergence, find_solutions, halves, invariants
+from bayesgmm.posterior import (
+    COMPONENT,
+    RELABELLING,
+    SAMPLE_DIMS,
+    Draws,
+    matching_parameters,
+    observations_of,
+    read_draws,
+    sample_stat,
+)
+from bayesgmm.relabel import relabel
+from bayesgmm.verdict import Evidence, Verdict, describe_optima, judge, say
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diagnosis:
+    """A verdict on a posterior, and the numbers behind it.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    sentence : str
+        The verdict with its numbers.
+    invariants : pandas.DataFrame
+        ``mean``, ``sd``, ``r_hat``, ``ess_bulk`` and ``ess_tail`` of quantities that
+        no label switching touches.
+    parameters : pandas.DataFrame
+        The same of the relabelled weights, means and covariances.
+    chains : pandas.DataFrame
+        By chain: mean ``log_likelihood`` and ``lp`` (where there is one), the
+        ``solution`` that it found, 0 the one of highest log-likelihood, its
+        ``switch_rate`` and ``n_divergences``.
+    switch_rate : float
+        Share of draws whose labels are not in the commonest order.
+    confidence : float
+        Mean confidence of relabelling, from 0 to 1.
+    separation : float
+        The least number of posterior sds by which two components differ in the feature
+        that tells them apart best; infinite for one component.
+    n_divergences : int
+    optima : pandas.DataFrame or None
+        The distinct optima that the restarts of the EM fit found. Chains that start at
+        one of them cannot see the others.
+    """
+
+    verdict: Verdict
+    sentence: str
+    invariants: pd.DataFrame
+    parameters: pd.DataFrame
+    chains: pd.DataFrame
+    switch_rate: float
+    confidence: float
+    separation: float
+    n_divergences: int
+    optima: pd.DataFrame | None
+
+    @property
+    def n_optima(self) -> int | None:
+        """How many distinct optima the EM restarts found; None without an EM fit."""
+        return None if self.optima is None else len(self.optima)
+
+    def __str__(self) -> str:
+        table = pd.concat(
+            {"label-invariant": self.invariants, "relabelled": self.parameters}
+        )
+        worst = table.groupby(level=0, sort=False).agg(
+            {"r_hat": "max", "ess_bulk": "min", "ess_tail": "min"}
+        )
+        parts = [
+            self.sentence,
+            worst.to_string(float_format="{:.4g}".format),
+            self.chains.to_string(float_format="{:.4g}".format),
+            f"{self.n_divergences} divergences; {describe_optima(self.optima)}",
+        ]
+        return "\n".join(parts)
+
+
+def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis:
+    """Judge the draws of a mixture.
+
+    What labels cannot change is judged first, then relabelled parameters.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Relabelled by `relabel`, or else it is relabelled here to be judged.
+    em : GaussianMixture or MixtureParameters, optional
+        Gives the optima that its restarts found, and the reference of relabelling.
+    X : array-like of shape (n_observations, n_features) or data frame, optional
+        By default the data that the posterior holds.
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    InputError
+        If `em` has other components or features, or there are no data.
+    """
+    original, table = read_draws(posterior), observations_of(posterior, X)
+    reference = None if em is None else matching_parameters(em, original)
+    if RELABELLING not in posterior.children:
+        posterior = relabel(posterior, reference=reference, X=table)
+    draws = read_draws(posterior)
+    values = invariants(draws, table, sample_stat(posterior, "lp"))
+    switched, confidence = _relabelling(posterior)
+    evidence = Evidence(
+        invariants=convergence(values),
+        parameters=convergence(_flatten(draws)),
+        chains=_chains(posterior, values, switched),
+        switch_rate=float(switched.mean()),
+        confidence=confidence,
+        separation=_separation(draws),
+        moved=draws.n_chains == 1 and _moved(values),
+    )
+    verdict = judge(evidence)
+    return Diagnosis(
+        verdict=verdict,
+        sentence=say(verdict, evidence),
+        invariants=evidence.invariants,
+        parameters=evidence.parameters,
+        chains=evidence.chains,
+        switch_rate=evidence.switch_rate,
+        confidence=evidence.confidence,
+        separation=evidence.separation,
+        n_divergences=int(evidence.chains["n_divergences"].to_numpy().sum()),
+        optima=getattr(em, "optima_", None),
+    )
+
+
+def _moved(values: dict[str, Floats]) -> bool:
+    """Tell whether a single chain went from one solution to another."""
+    parts = {name: halves(value) for name, value in values.items()}
+    return bool(find_solutions(parts).max() > 0)
+
+
+def _relabelling(posterior) -> tuple[Floats, float]:
+    """Return which draws are not in the commonest order (chain, draw), confidence."""
+    group = posterior[RELABELLING].to_dataset()
+    permutations = group["permutation"].transpose(*SAMPLE_DIMS, COMPONENT).values
+    flat = permutations.reshape(-1, permutations.shape[-1])
+    orders, counts = np.unique(flat, axis=0, return_counts=True)
+    switched = (permutations != orders[counts.argmax()]).any(axis=-1)
+    confidence = group["confidence"].values if "confidence" in group else np.nan
+    return switched, float(np.mean(confidence))
+
+
+def _separation(draws: Draws) -> float:
+    """Return the posterior sds between the two components that differ least."""
+    variances = np.diagonal(draws.covariances, axis1=-2, axis2=-1)
+    features = np.concatenate([draws.means, np.log(variances)], axis=-1)
+    k, l = np.triu_indices(draws.n_components, k=1)  # noqa: E741
+    differences = features[:, k] - features[:, l]
+    mean, sd = np.abs(differences.mean(axis=0)), differences.std(axis=0)
+    constant = np.where(mean > 0, np.inf, 0.0)
+    sds = np.divide(mean, sd, out=constant, where=sd > 1e-12 * mean)
+    return float(sds.max(axis=-1).min(initial=np.inf))
+
+
+def _flatten(draws: Draws) -> dict[str, Floats]:
+    """Name every weight, mean and covariance, each (n_chains, n_draws)."""
+    names, components = draws.feature_names, list(enumerate(draws.components))
+    shape = (draws.n_chains, draws.n_draws)
+    values = {f"weights[{c}]": draws.weights[:, k] for k, c in components}
+    values |= {
+        f"means[{c}, {name}]": draws.means[:, k, j]
+        for k, c in components
+        for j, name in enumerate(names)
+    }
+    values |= {
+        f"covariances[{c}, {names[i]}, {names[j]}]": draws.covariances[:, k, i, j]
+        for k, c in components
+        for i, j in zip(*np.triu_indices(len(names)), strict=True)
+    }
+    return {name: value.reshape(shape) for name, value in values.items()}
+
+
+def _chains(posterior, values, switched) -> pd.DataFrame:
+    """Tabulate the chains one by one."""
+    group = posterior["posterior"]
+    index = group.indexes.get("chain", pd.RangeIndex(len(switched)))
+    scores = {
+        name: values[name].mean(axis=1)
+        for name in ("log_likelihood", "lp")
+        if name in values
+    }
+    diverging = sample_stat(posterior, "diverging")
+    diverging = np.zeros(switched.shape) if diverging is None else diverging
+    columns = {
+        **scores,
+        "solution": find_solutions(values),
+        "switch_rate": switched.mean(axis=1),
+        "n_divergences": diverging.sum(axis=1).astype(int),
+    }
+    return pd.DataFrame(columns, index=pd.Index(index, name="chain"))

@@ -1,0 +1,165 @@
+"""The verdict on a posterior: what it is made from, and how it is said."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import pandas as pd
+
+R_HAT_LIMIT = 1.1
+"""Above it chains have not mixed (Gelman and Rubin 1992); 1.01 is the aim."""
+
+SEPARATELY_IDENTIFIED = 3.0
+"""Some feature must tell two components apart by so many posterior sds.
+
+Folding a symmetric posterior at its centre, as relabelling does where components are
+exchangeable, gives 1.3; in simulations components of one group were below 2.2, those of
+two groups above 14.
+"""
+
+
+class Verdict(Enum):
+    """What the draws are good for."""
+
+    CHAINS_AGREE = "The chains agree: use the posterior as it is."
+    LABELS_RESOLVED = "Labels switched and were resolved: use the relabelled posterior."
+    DIFFERENT_SOLUTIONS = (
+        "The chains found different solutions, which relabelling cannot mend: compare "
+        "their log-densities, and start more chains from more optima."
+    )
+    COMPONENTS_OVERLAP = (
+        "Components overlap and are not separately identified: read densities and "
+        "memberships rather than single components, or fit fewer of them."
+    )
+    NOT_MIXED = "The chains have not mixed: draw more before anything is read off them."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the verdict is made from; see `Diagnosis` for most fields.
+
+    `moved` tells that a single chain went from one solution to another.
+    """
+
+    invariants: pd.DataFrame
+    parameters: pd.DataFrame
+    chains: pd.DataFrame
+    switch_rate: float
+    confidence: float
+    separation: float
+    moved: bool
+
+    @property
+    def r_hat(self) -> float:
+        return _highest(self.invariants["r_hat"])
+
+    @property
+    def relabelled_r_hat(self) -> float:
+        return _highest(self.parameters["r_hat"])
+
+    @property
+    def ess(self) -> float:
+        return -_highest(-self.invariants["ess_bulk"])
+
+
+def _highest(column) -> float:
+    """Return the largest number, NaN if there is none."""
+    values = column.to_numpy()
+    values = values[np.isfinite(values)]
+    return float(values.max()) if len(values) else np.nan
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Look at what labels cannot change first, at relabelled parameters last."""
+    if evidence.chains["solution"].to_numpy().max() > 0:
+        return Verdict.DIFFERENT_SOLUTIONS
+    if evidence.moved or np.isnan(evidence.r_hat):
+        return Verdict.NOT_MIXED
+    if evidence.separation < SEPARATELY_IDENTIFIED:
+        return Verdict.COMPONENTS_OVERLAP
+    if evidence.r_hat > R_HAT_LIMIT:
+        return Verdict.NOT_MIXED
+    if evidence.relabelled_r_hat > R_HAT_LIMIT:
+        return Verdict.COMPONENTS_OVERLAP
+    if evidence.switch_rate > 0:
+        return Verdict.LABELS_RESOLVED
+    return Verdict.CHAINS_AGREE
+
+
+def say(verdict: Verdict, evidence: Evidence) -> str:
+    """Return the verdict with its numbers."""
+    return _SENTENCES[verdict](evidence)
+
+
+def _agree(evidence: Evidence) -> str:
+    return f"The chains agree, and no labels switched: {_numbers(evidence)}."
+
+
+def _resolved(evidence: Evidence) -> str:
+    return (
+        f"Labels switched in {evidence.switch_rate:.1%} of the draws and were "
+        f"resolved: {_numbers(evidence)}."
+    )
+
+
+def _different(evidence: Evidence) -> str:
+    best, *others = [chains for _, chains in evidence.chains.groupby("solution")]
+    highest = best["log_likelihood"].mean()
+    lower = "; ".join(
+        f"{_chain_names(chains)} at {chains['log_likelihood'].mean():.1f} "
+        f"({highest - chains['log_likelihood'].mean():.1f} lower)"
+        for chains in others
+    )
+    return (
+        f"The chains found different solutions: {_chain_names(best)} at a mean "
+        f"log-likelihood of {highest:.1f}; {lower}. Relabelling cannot mend this."
+    )
+
+
+def _chain_names(chains: pd.DataFrame) -> str:
+    names = ", ".join(map(str, chains.index))
+    return f"chain{'s' * (len(chains) > 1)} {names}"
+
+
+def _overlap(evidence: Evidence) -> str:
+    return (
+        "Components overlap and are not separately identified: two of them differ by "
+        f"{evidence.separation:.1f} posterior standard deviations at most, and "
+        f"relabelling is {evidence.confidence:.0%} sure; {_numbers(evidence)}."
+    )
+
+
+def _not_mixed(evidence: Evidence) -> str:
+    return f"The chains have not mixed: {_numbers(evidence)}. Draw more."
+
+
+_SENTENCES = {
+    Verdict.CHAINS_AGREE: _agree,
+    Verdict.LABELS_RESOLVED: _resolved,
+    Verdict.DIFFERENT_SOLUTIONS: _different,
+    Verdict.COMPONENTS_OVERLAP: _overlap,
+    Verdict.NOT_MIXED: _not_mixed,
+}
+
+
+def _numbers(evidence: Evidence) -> str:
+    if np.isnan(evidence.r_hat):
+        return "there are too few different draws for R-hat"
+    return (
+        f"R-hat is at most {evidence.r_hat:.3f} for label-invariant quantities and "
+        f"{evidence.relabelled_r_hat:.3f} for relabelled parameters, and at least "
+        f"{evidence.ess:.0f} draws are effective"
+    )
+
+
+def describe_optima(optima: pd.DataFrame | None) -> str:
+    """Say how many optima there are: chains that start at one cannot see the others."""
+    if optima is None:
+        return "no EM restarts are known, so chains may share one optimum unawares"
+    if len(optima) == 1:
+        return "all EM restarts that converged found one optimum"
+    scores = optima["log_likelihood"].to_numpy()
+    return (
+        f"EM restarts found {len(optima)} distinct optima, the second "
+        f"{scores[0] - scores[1]:.2f} below the best in log-likelihood"
+    )

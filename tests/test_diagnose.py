@@ -1,0 +1,299 @@
+"""Verdicts on posteriors of which we know what is wrong with them."""
+
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+from scipy.stats import multivariate_normal
+
+from bayesgmm.diagnose import diagnose
+from bayesgmm.errors import InputError
+from bayesgmm.invariants import convergence, find_solutions, landmarks
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.relabel import relabel
+from bayesgmm.verdict import Verdict
+
+TWO, THREE = synthetic.TWO_GROUPS, synthetic.THREE_GROUPS
+ONE = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
+FOUR = {
+    "weights": [0.25] * 4,
+    "means": [[-6.0], [-3.0], [3.0], [6.0]],
+    "covariances": [[[0.5]]] * 4,
+}
+SEEDS = [0, 1, 2]
+
+
+def sampled(truth, n, starts, n_components, n_draws, seed, shuffle=False):
+    """Sample one chain from each start, a function of the data."""
+    rng = np.random.default_rng(seed)
+    X = synthetic.observations(truth, n, rng)
+    chains = [
+        synthetic.gibbs(X, start(X[:, 0], rng), n_components, n_draws, rng)
+        for start in starts
+    ]
+    if shuffle:
+        shuffles = [
+            synthetic.random_permutations(n_draws, n_components, rng) for _ in chains
+        ]
+        pairs = zip(chains, shuffles, strict=True)
+        chains = [synthetic.switched(chain, shuffle) for chain, shuffle in pairs]
+    return synthetic.tree(X, chains)
+
+
+def cuts(*at):
+    return lambda x, _: np.digitize(x, at)
+
+
+def anywhere(n_components):
+    return lambda x, rng: rng.integers(n_components, size=len(x))
+
+
+@cache
+def clean(seed, shuffle=False, n_draws=150):
+    return sampled(TWO, 100, [cuts(0.0)] * 3, 2, n_draws, seed, shuffle)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_clean_run_is_called_so(seed):
+    diagnosis = diagnose(clean(seed))
+    assert diagnosis.verdict is Verdict.CHAINS_AGREE
+    assert diagnosis.sentence.startswith("The chains agree, and no labels switched")
+    assert diagnosis.switch_rate == 0
+    assert (diagnosis.chains["solution"] == 0).all()
+    assert diagnosis.n_divergences == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_switching_is_resolved_and_does_not_touch_the_invariants(seed):
+    diagnosis, known = diagnose(clean(seed, shuffle=True)), diagnose(clean(seed))
+    assert diagnosis.verdict is Verdict.LABELS_RESOLVED
+    # Half of the draws are in the other order: 450 coins.
+    assert diagnosis.switch_rate == pytest.approx(0.5, abs=4 * 0.5 / 450**0.5)
+    pd.testing.assert_frame_equal(diagnosis.invariants, known.invariants)
+    means = [f"means[{k}, x0]" for k in (0, 1)]
+    expected = known.parameters.loc[means, "mean"].sort_values()
+    found = diagnosis.parameters.loc[means, "mean"].sort_values()
+    np.testing.assert_allclose(found, expected)
+
+
+def test_chains_that_differ_in_their_labels_only_are_resolved():
+    tree = clean(0)
+    swapped = tree.copy(deep=True)
+    for variable in ("weights", "means", "covariances"):
+        values = swapped["posterior"][variable].values
+        values[1] = values[1][:, ::-1].copy()
+    diagnosis = diagnose(swapped)
+    assert diagnosis.verdict is Verdict.LABELS_RESOLVED
+    np.testing.assert_allclose(sorted(diagnosis.chains["switch_rate"]), [0, 0, 1])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_chains_at_two_modes_are_told_apart(seed):
+    """Three components for four groups: either outer pair can be merged."""
+    left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
+    tree = sampled(FOUR, 240, [left, right, left, right], 3, 150, seed)
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.DIFFERENT_SOLUTIONS
+    solution = diagnosis.chains["solution"].to_numpy()
+    assert solution[0] == solution[2] != solution[1] == solution[3]
+    lp = tree["sample_stats"]["lp"].values.mean(axis=1)
+    np.testing.assert_allclose(diagnosis.chains["log_likelihood"], lp)
+    assert solution[lp.argmax()] == 0
+    best = lp[solution == 0].mean()
+    assert f"log-likelihood of {best:.1f}" in diagnosis.sentence
+    assert f"{best - lp[solution == 1].mean():.1f} lower" in diagnosis.sentence
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_chain_stuck_at_a_worse_solution_is_named(seed):
+    rng = np.random.default_rng(seed)
+    X = synthetic.observations(THREE, 120, rng)
+    poor = {**THREE, "means": [[-6.0], [4.0], [6.0]], "weights": [0.5, 0.3, 0.2]}
+    chains = [
+        synthetic.perturbed(truth, 100, rng) for truth in (THREE, poor, THREE, THREE)
+    ]
+    diagnosis = diagnose(synthetic.tree(X, chains))
+    assert diagnosis.verdict is Verdict.DIFFERENT_SOLUTIONS
+    assert list(diagnosis.chains["solution"]) == [0, 1, 0, 0]
+    assert "chains 0, 2, 3 at a mean" in diagnosis.sentence
+    assert "; chain 1 at -" in diagnosis.sentence
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_chain_that_does_not_move_is_named(seed):
+    tree = clean(seed).copy(deep=True)
+    for group in ("posterior", "sample_stats"):
+        for variable in tree[group].data_vars.values():
+            variable.values[2] = variable.values[2, 70]
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.DIFFERENT_SOLUTIONS
+    solution = diagnosis.chains["solution"].to_numpy()
+    assert solution[0] == solution[1] != solution[2]
+
+
+@pytest.mark.parametrize(
+    ("truth", "n_components", "seed"),
+    [(ONE, 2, 0), (ONE, 2, 1), (THREE, 4, 0), (THREE, 4, 1)],
+)
+def test_overlapping_components_are_called_so(truth, n_components, seed):
+    starts = [anywhere(n_components), cuts(*np.linspace(-7, 6, n_components + 1)[1:-1])]
+    tree = sampled(truth, 120, starts * 2, n_components, 300, seed, shuffle=True)
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.COMPONENTS_OVERLAP
+    assert diagnosis.separation < 3
+    assert "not separately identified" in diagnosis.sentence
+
+
+def test_chains_that_wander_have_not_mixed():
+    """Slow drifts, of one spread within and between chains."""
+    rng = np.random.default_rng(0)
+    X = synthetic.observations(TWO, 100, rng)
+    weights, means, covariances = synthetic.perturbed(TWO, 4 * 60, rng, 1e-3)
+    drift = np.cumsum(rng.normal(scale=0.03, size=(4, 60)), axis=1)
+    means = means + drift.reshape(-1, 1, 1)
+    parts = (part.reshape(4, 60, *part.shape[1:]) for part in (weights, means))
+    flat = [*parts, covariances.reshape(4, 60, 2, 2, 2)]
+    chains = [[part[c] for part in flat] for c in range(4)]
+    assert diagnose(synthetic.tree(X, chains)).verdict is Verdict.NOT_MIXED
+
+
+def test_one_chain_is_compared_with_itself():
+    tree = clean(0, n_draws=400).isel(chain=[0])
+    assert diagnose(tree).verdict is Verdict.CHAINS_AGREE
+    broken = tree.copy(deep=True)
+    broken["posterior"]["means"].values[:, 200:] += 3.0
+    diagnosis = diagnose(broken)
+    assert diagnosis.verdict is Verdict.NOT_MIXED
+    assert diagnosis.invariants["r_hat"].max() > 1.5
+
+
+@pytest.mark.parametrize("n_draws", [1, 2, 3])
+def test_a_few_draws_cannot_be_judged(n_draws):
+    diagnosis = diagnose(clean(0).isel(draw=slice(0, n_draws)))
+    assert diagnosis.verdict is Verdict.NOT_MIXED
+    assert "too few different draws" in diagnosis.sentence
+    assert "NaN" in str(diagnosis)
+
+
+def test_one_component_agrees():
+    diagnosis = diagnose(sampled(ONE, 60, [anywhere(1)] * 2, 1, 200, 0))
+    assert diagnosis.verdict is Verdict.CHAINS_AGREE
+    assert np.isnan(diagnosis.invariants.loc["sorted weight 0", "r_hat"])
+    assert diagnosis.separation == np.inf
+
+
+def test_invariants_are_what_they_say():
+    tree = clean(1)
+    X = tree["constant_data"]["X"].values
+    posterior = {name: v.values for name, v in tree["posterior"].data_vars.items()}
+    invariants = diagnose(tree).invariants
+    log_likelihoods = tree["sample_stats"]["lp"].values
+    heaviest = posterior["weights"].max(axis=-1)
+    for name, values in {
+        "log_likelihood": log_likelihoods,
+        "lp": log_likelihoods,
+        "sorted weight 0": heaviest,
+    }.items():
+        row = invariants.loc[name]
+        np.testing.assert_allclose(
+            row[["mean", "sd"]].astype(float), [values.mean(), values.std()]
+        )
+    row = landmarks(X)[3]
+    densities = [
+        np.log(
+            sum(
+                w * multivariate_normal(m, c).pdf(X[row])
+                for w, m, c in zip(*draw, strict=True)
+            )
+        )
+        for draw in zip(
+            *(
+                posterior[name].reshape(-1, *posterior[name].shape[2:])
+                for name in ("weights", "means", "covariances")
+            ),
+            strict=True,
+        )
+    ]
+    found = invariants.loc[f"log density at {row}", "mean"]
+    assert found == pytest.approx(np.mean(densities))
+
+
+def test_landmarks_spread_along_the_data():
+    rng = np.random.default_rng(0)
+    t = rng.normal(size=200)
+    rows = landmarks(np.column_stack([t, 3 * t + 0.01 * rng.normal(size=200)]))
+    ranks = np.sort(t.argsort().argsort()[rows])
+    np.testing.assert_allclose(ranks, np.linspace(0, 199, 12)[1:-1], atol=2)
+    assert len(landmarks(np.ones((3, 2)))) <= 3
+
+
+def test_r_hat_and_effective_sizes_are_those_of_independent_draws():
+    rng = np.random.default_rng(0)
+    values = {"a": rng.normal(size=(4, 1000)), "constant": np.ones((4, 1000))}
+    table = convergence(values)
+    assert table.loc["a", "r_hat"] == pytest.approx(1.0, abs=0.005)
+    assert table.loc["a", "ess_bulk"] == pytest.approx(4000, rel=0.15)
+    assert table.loc["a", "ess_tail"] == pytest.approx(4000, rel=0.15)
+    assert table.loc["constant", ["r_hat", "ess_bulk", "ess_tail"]].isna().all()
+
+
+def test_solutions_are_numbered_from_the_best():
+    rng = np.random.default_rng(0)
+    levels = np.array([-20.0, -10.0, -20.0, 0.0])
+    noise = rng.normal(size=(2, 4, 50))
+    values = {"log_likelihood": levels[:, None] + noise[0], "other": noise[1]}
+    assert list(find_solutions(values)) == [2, 1, 2, 0]
+
+
+def em_of(truth, names, scores=()):
+    arrays = {name: np.array(value, dtype=float) for name, value in truth.items()}
+    parameters = MixtureParameters(
+        **arrays, covariance_type="full", feature_names=names
+    )
+    optima = pd.DataFrame({"log_likelihood": scores})
+    return SimpleNamespace(parameters_=parameters, optima_=optima)
+
+
+def test_optima_of_the_em_fit_are_told():
+    tree = clean(0)
+    diagnosis = diagnose(tree, em=em_of(TWO, ("x0", "x1"), [-300.0, -304.25]))
+    assert diagnosis.n_optima == 2
+    assert "2 distinct optima, the second 4.25 below" in str(diagnosis)
+    alone = diagnose(tree, em=em_of(TWO, ("x0", "x1"), [-300.0]))
+    assert "found one optimum" in str(alone)
+    assert diagnose(tree).n_optima is None
+    parameters = em_of(TWO, ("x0", "x1")).parameters_
+    assert diagnose(tree, em=parameters).n_optima is None
+
+
+def test_a_relabelled_posterior_is_judged_as_it_is():
+    tree = clean(0, shuffle=True)
+    em = em_of(TWO, ("x0", "x1"))
+    relabelled = relabel(tree, "stephens", reference=em)
+    assert diagnose(relabelled).sentence == diagnose(tree, em=em).sentence
+    assert diagnose(relabelled).parameters.loc["means[0, x0]", "mean"] < 0
+
+
+def test_divergences_are_counted_by_chain():
+    tree = clean(0).copy(deep=True)
+    tree["sample_stats"]["diverging"].values[1, :3] = True
+    diagnosis = diagnose(tree)
+    assert diagnosis.n_divergences == 3
+    assert list(diagnosis.chains["n_divergences"]) == [0, 3, 0]
+    bare = tree.drop_nodes("sample_stats")
+    assert diagnose(bare).n_divergences == 0
+    assert "lp" not in diagnose(bare).chains
+
+
+def test_bad_input_is_refused():
+    tree = clean(0).isel(draw=slice(0, 5))
+    with pytest.raises(InputError, match="`em` must have the 2 components"):
+        diagnose(tree, em=em_of(THREE, ("x0",)))
+    with pytest.raises(InputError, match="`X` must be given"):
+        diagnose(tree.drop_nodes("constant_data"))
+    X = tree["constant_data"]["X"].values
+    bare = diagnose(tree.drop_nodes("constant_data"), X=X)
+    assert bare.sentence == diagnose(tree).sentence
