@@ -1,8 +1,6 @@
 """The log-posterior of a model as plain functions of one flat vector.
 
-This is what samplers outside PyMC need. Numbers that depend on the data are passed to
-the compiled functions instead of being part of them, so that PyTensor's disk cache
-serves the next data set too.
+This is what samplers outside PyMC need.
 """
 
 from dataclasses import dataclass
@@ -13,13 +11,11 @@ import pymc as pm
 import pytensor
 from pymc.pytensorf import compile as compile_graph
 from pytensor.compile.mode import Mode, get_mode
-from pytensor.graph.replace import graph_replace
-from pytensor.graph.traversal import ancestors
 from pytensor.link.numba.dispatch.basic import numba_njit
 from pytensor.link.numba.linker import NumbaLinker
 
 from bayesgmm._typing import Floats
-from bayesgmm.marginal.transforms import START_CONSTANTS
+from bayesgmm.marginal.constants import as_arguments
 
 
 class _ReleasingNumbaLinker(NumbaLinker):
@@ -80,7 +76,7 @@ class FlatModel:
         """
         values = self.model.value_vars
         with self.model:
-            value = _hoist(self.model.logp())
+            value = as_arguments(self.model.logp())
             gradients = pytensor.grad(value, values)
             rewrites = get_mode("NUMBA").provided_optimizer
             mode = Mode(linker=_ReleasingNumbaLinker(), optimizer=rewrites)
@@ -117,10 +113,3 @@ class FlatModel:
             )
         names = [variable.name for variable in [*unobserved, *model.observed_RVs]]
         return names, lambda flat: function(*self.split(flat))
-
-
-def _hoist(graph):
-    """Turn the numbers of EM's start from constants into shared variables."""
-    constants = [v for v in ancestors([graph]) if v.name in START_CONSTANTS]
-    shared = {c: pytensor.shared(c.data, shape=c.data.shape) for c in constants}
-    return graph_replace([graph], shared)[0] if shared else graph

@@ -4,8 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
+from pymc.util import UNSET
 
 from bayesgmm.dims import (
     COMPONENT,
@@ -20,6 +20,7 @@ from bayesgmm.marginal.distribution import MvNormalMixture
 from bayesgmm.marginal.ops import covariance_cholesky
 from bayesgmm.marginal.start import Start, em_start
 from bayesgmm.marginal.structure import Structure, structure_of
+from bayesgmm.marginal.support import with_support_point
 from bayesgmm.marginal.transforms import Affine, fisher_z, log_ratio
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.priors import Priors, default_priors
@@ -139,27 +140,28 @@ class _Variables:
 
     def weights(self):
         concentration = np.full(self.sizes[COMPONENT], self.priors.concentration)
-        at = self._at("weights", COMPONENT, unconstrain=log_ratio)
-        return pm.Dirichlet("weights", concentration, **at)
+        weights = pm.Dirichlet.dist(concentration)
+        return self._add("weights", weights, (COMPONENT,), log_ratio)
 
     def means(self):
-        return pm.Normal(
-            "means",
-            _shared("means_location", self.priors.means_location),
-            _shared("means_scale", self.priors.means_scale),
-            **self._at("means", COMPONENT, FEATURE),
+        dims = (COMPONENT, FEATURE)
+        means = pm.Normal.dist(
+            self.priors.means_location,
+            self.priors.means_scale,
+            shape=self._shape(dims),
         )
+        return self._add("means", means, dims)
 
     def standard_deviations(self):
         log_location = self.priors.sds_log_location
         if FEATURE not in self.structure.sds:
-            log_location = log_location.mean()
-        return pm.LogNormal(
-            "standard_deviations",
-            _shared("sds_log_location", log_location),
+            log_location = log_location.mean(keepdims=True)
+        sds = pm.LogNormal.dist(
+            log_location,
             self.priors.sds_log_scale,
-            **self._at("standard_deviations", *self.structure.sds),
+            shape=self._shape(self.structure.sds),
         )
+        return self._add("standard_deviations", sds, self.structure.sds)
 
     def partial_correlations(self):
         """LKJ as independent scaled Beta variables of a C-vine, None if there are none.
@@ -168,28 +170,36 @@ class _Variables:
         ----------
         .. [1] Lewandowski, Kurowicka and Joe (2009), J. Multivariate Anal. 100.
         """
-        n_features = self.sizes[FEATURE]
         if PAIR not in self.sizes:
             return None
+        n_features, dims = self.sizes[FEATURE], self.structure.partials
         level = np.array([j for j, _ in _pairs(range(n_features))])
-        shape = self.priors.correlations_eta + 0.5 * (n_features - 2 - level)
-        name, dims = "partial_correlations", self.structure.partials
-        at = self._at(name, *dims, unconstrain=fisher_z)
-        return pm.CustomDist(
-            name, shape, logp=_partial_logp, random=_partial_random, **at
+        partials = pm.CustomDist.dist(
+            self.priors.correlations_eta + 0.5 * (n_features - 2 - level),
+            logp=_partial_logp,
+            random=_partial_random,
+            class_name="PartialCorrelation",
+            shape=self._shape(dims),
         )
+        return self._add("partial_correlations", partials, dims, fisher_z)
 
-    def _at(self, name, *dims, unconstrain=None):
-        """Dimensions, transform and initial value of a variable."""
-        # Shapes as well as dims: lengths of dims are symbolic, and fixed shapes make
-        # a smaller graph that compiles faster.
-        options = {"dims": dims, "shape": [self.sizes[dim] for dim in dims]}
-        if unconstrain is not None:
-            options["default_transform"] = unconstrain
-        if self.start is None:
-            return options
-        affine = Affine(self.start.locations[name], self.start.scales[name])
-        return options | {"transform": affine, "initval": self.start.values[name]}
+    def _shape(self, dims):
+        """Fixed lengths; those of dims are symbolic, for a graph twice the size."""
+        return tuple(self.sizes[dim] for dim in dims)
+
+    def _add(self, name, variable, dims, unconstrain=UNSET):
+        """Register a random variable, at its start if there is one."""
+        transform = UNSET
+        if self.start is not None:
+            variable = with_support_point(variable, self.start.values[name])
+            transform = Affine(self.start.locations[name], self.start.scales[name])
+        return pm.modelcontext(None).register_rv(
+            variable,
+            name,
+            dims=dims,
+            default_transform=unconstrain,
+            transform=transform,
+        )
 
 
 def _partial_logp(value, shape):
@@ -201,12 +211,6 @@ def _partial_logp(value, shape):
 
 def _partial_random(shape, rng=None, size=None):
     return 2.0 * rng.beta(shape, shape, size=size) - 1.0
-
-
-def _shared(name, value):
-    """Hold numbers outside the graph, so that its compiled form serves other data."""
-    value = np.asarray(value, dtype=np.float64)
-    return pytensor.shared(value, name=name, shape=value.shape)
 
 
 def _add_mixture(variables: _Variables, table, sample_weight):

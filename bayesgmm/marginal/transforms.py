@@ -5,8 +5,6 @@ from pymc.logprob.transforms import Transform
 
 from bayesgmm.marginal.ops import log_ratio_weights
 
-START_CONSTANTS = ("start_location", "start_scale")
-
 
 class Affine(Transform):
     """``value = (x - location) / scale``, elementwise.
@@ -20,9 +18,8 @@ class Affine(Transform):
     ndim_supp = 0
 
     def __init__(self, location, scale):
-        location_name, scale_name = START_CONSTANTS
-        self.location = pt.constant(location, name=location_name)
-        self.scale = pt.constant(scale, name=scale_name)
+        self.location = pt.constant(location)
+        self.scale = pt.constant(scale)
 
     def forward(self, value, *inputs):  # noqa: ARG002
         return (value - self.location) / self.scale
