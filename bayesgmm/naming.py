@@ -33,8 +33,11 @@ def format_number(value: float, spread: float) -> str:
         return "—"
     if not (math.isfinite(spread) and spread > 0):
         return f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(spread)))
-    return f"{value:.3g}" if decimals > 6 else f"{value:,.{decimals}f}"
+    place = math.floor(math.log10(spread))
+    if place < -4 and value != 0:
+        digits = math.floor(math.log10(abs(value))) - place + 2
+        return f"{value:.{max(digits, 1)}g}"
+    return f"{value:,.{max(1 - place, 0)}f}"
 
 
 def format_estimate(mean: float, sd: float, lower: float, upper: float) -> str:

@@ -50,6 +50,6 @@ def _for_page(svg, size, title):
     """Leave the element alone: no prologue, no global style, no ids that repeat."""
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     shown = f'role="img" aria-label="{escape(title)}" style="max-width: {size[0]:g}in"'
     return re.sub(r'width="[^"]*" height="[^"]*"', lambda _: shown, svg, count=1)
