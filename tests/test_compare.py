@@ -114,6 +114,17 @@ def test_components_are_matched_with_em(clean, shuffled, order):
         assert found.n_moved == expected.n_moved
 
 
+def test_three_components_are_matched_in_any_order():
+    truth, rng = synthetic.THREE_GROUPS, np.random.default_rng(0)
+    X = synthetic.observations(truth, 40, rng)
+    tree = synthetic.tree(X, [synthetic.perturbed(truth, 20, rng)])
+    relabelled = relabel(tree, reference=parameters(truth, (2, 0, 1), ["x0"]))
+    for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        table = compare(parameters(truth, order, ["x0"]), relabelled).table
+        means = table.loc["means"]
+        np.testing.assert_allclose(means["mean"], means["em"], atol=0.1)
+
+
 def test_observations_are_set_side_by_side(clean):
     frame = pd.DataFrame(clean["constant_data"]["X"].values, columns=NAMES)
     frame.index = [f"row {i}" for i in range(80)]

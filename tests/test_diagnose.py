@@ -275,6 +275,8 @@ def test_a_relabelled_posterior_is_judged_as_it_is():
     relabelled = relabel(tree, "stephens", reference=em)
     assert diagnose(relabelled).sentence == diagnose(tree, em=em).sentence
     assert diagnose(relabelled).parameters.loc["means[0, x0]", "mean"] < 0
+    swapped = em_of({name: value[::-1] for name, value in TWO.items()}, ("x0", "x1"))
+    assert diagnose(tree, em=swapped).parameters.loc["means[0, x0]", "mean"] > 0
 
 
 def test_divergences_are_counted_by_chain():
