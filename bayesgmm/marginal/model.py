@@ -158,7 +158,8 @@ class _Variables:
             log_location = log_location.mean(keepdims=True)
         sds = pm.LogNormal.dist(
             log_location,
-            self.priors.sds_log_scale,
+            # As an array: PyTensor takes the log of a plain 0.75 in single precision.
+            np.array([self.priors.sds_log_scale]),
             shape=self._shape(self.structure.sds),
         )
         return self._add("standard_deviations", sds, self.structure.sds)
