@@ -25,7 +25,7 @@ _SMALLEST = -708.0  # exp below this is flushed to zero
 
 @exact
 def exp(x):
-    """Return e^x for x <= 709, to 1e-15 relative; zero below -708."""
+    """Return e^x for x <= 709, to 1e-15 relative; zero below -708 and for NaN."""
     # x = n log 2 + r with |r| <= log(2) / 2, e^x = 2^n e^r. The polynomial is the
     # minimax one of degree 11 (Remez, relative error 4e-18).
     shifted = x * _LOG2_E + _ROUND

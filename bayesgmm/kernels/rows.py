@@ -118,22 +118,15 @@ def _finish_joint(q, offset, top):
 def normalise_block(space):
     """Turn log-joints into exp(joint - top), fill inverse sums and row scores."""
     joint, top, inverse = space.joint, space.top, space.inverse
-    _clear_impossible(top, inverse)
+    inverse[:] = 0.0
     for k in range(len(joint) // B):
         _exponentiate(joint[k * B : (k + 1) * B], top, inverse)
     _finish_rows(top, inverse, space.rows)
 
 
 @fast
-def _clear_impossible(top, total):
-    """Avoid -inf minus -inf in rows that no component can explain."""
-    for n in range(B):
-        top[n] = top[n] if top[n] > -np.inf else 0.0
-        total[n] = 0.0
-
-
-@fast
 def _exponentiate(joint, top, total):
+    """Fill exp(joint - top); -inf minus -inf, in an impossible row, gives zero."""
     for n in range(B):
         e = exp(joint[n] - top[n])
         joint[n] = e
