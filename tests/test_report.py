@@ -89,6 +89,7 @@ class TestNaming:
             (1234567.8, 1500.0, "1,234,568"),
             (0.000123456, 0.0000021, "0.0001235"),
             (0.0, 0.0000021, "0.0000000"),
+            (1.23456e-10, 2.1e-12, "1.235e-10"),
             (2.5, 0.0, "2.5"),
             (float("nan"), 1.0, "—"),
         ],
@@ -136,7 +137,7 @@ class TestText:
         X = datasets.load("faithful").rename(columns={"waiting": "[red]waiting[/]"})
         parameters = faithful_parameters()
         named = replace(parameters, feature_names=tuple(X.columns))
-        assert "[red]waiting[/]" in summary_text(made_up_analysis(X, named))
+        assert "mean of [red]waiting[/]" in summary_text(made_up_analysis(X, named))
 
 
 class _Links(HTMLParser):
