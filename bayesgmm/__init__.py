@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.marginal.distribution import MvNormalMixture as MvNormalMixture
     from bayesgmm.marginal.model import build_model as build_model
-    from bayesgmm.sampling import sample as sample
     from bayesgmm.membership import membership as membership
     from bayesgmm.parameters import MixtureParameters as MixtureParameters
     from bayesgmm.pipeline import Analysis as Analysis
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.priors import default_priors as default_priors
     from bayesgmm.relabel import relabel as relabel
+    from bayesgmm.sampling import sample as sample
 
     __version__: str
 

@@ -269,7 +269,8 @@ def build_posterior(groups, coords, dims, attrs) -> xr.DataTree:
     """
     import arviz_base as az
 
-    rows = {name: dims[name][:1] for name in groups.get(LOG_LIKELIHOOD, {})}
+    pointwise = groups.get(LOG_LIKELIHOOD, {})
+    rows = {name: dims[name][:1] for name in pointwise if name in dims}
     tree = xr.DataTree()
     for name, arrays in groups.items():
         group_dims = dims | rows if name == LOG_LIKELIHOOD else dims

@@ -2,8 +2,8 @@
 
 Fisher's identity: the gradient of the log-likelihood is the responsibility-weighted
 moments, so the pass that gives the value has already summed the gradient. With respect
-to the offsets it is ``counts``, to the means ``P P^T sums``, and to the Cholesky factors
-of the precisions ``-outer_products P``.
+to the offsets it is ``counts``, to the means ``P P^T sums``, and to the factors of the
+precisions ``-outer_products P``.
 """
 
 import math

@@ -17,11 +17,10 @@ from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.math import Sum
 
-from bayesgmm.kernels import cholesky, likelihood, simplex
+from bayesgmm.kernels import SOURCES, cholesky, likelihood, simplex
 
-# PyTensor keys its disk cache on this number, not on the kernels: raise it whenever
-# anything in `bayesgmm.kernels` changes.
-KERNEL_VERSION = 2
+# PyTensor keys its disk cache on this number, not on the code of the kernels.
+KERNEL_VERSION = int(SOURCES[:12], 16)
 
 
 def _floats(*variables):

@@ -1,0 +1,218 @@
+"""`sample`: exact posteriors, Old Faithful, seeds, interruptions, refusals."""
+
+import _thread
+import threading
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+
+import bayesgmm as bg
+from bayesgmm.dims import DIMS
+from bayesgmm.errors import InputError, PosteriorWarning
+
+
+def responsibilities(X, weights, means, sds):
+    """Return p(k | x) of a one-dimensional mixture, draws x rows x components."""
+    joint = weights[:, None] * stats.norm.pdf(X, means[:, None], sds[:, None])
+    return joint / joint.sum(axis=2, keepdims=True)
+
+
+def standard_error(values):
+    """Return the Monte Carlo standard error of means over chains and draws."""
+    flat = values.reshape(*values.shape[:2], -1)
+    return np.array([float(az.mcse(flat[:, :, i])) for i in range(flat.shape[2])])
+
+
+def tiny_model(case):
+    """Write the enumerated case with the package's likelihood and its own prior."""
+    X, k, prior = np.array(case["data"]), case["K"], case["prior"]
+    with pm.Model(coords={"component": range(k), "feature": ["y"]}) as model:
+        weights = pm.Dirichlet("weights", np.full(k, case["alpha"]), dims="component")
+        means = pm.Normal(
+            "means", prior["m0"], prior["s0"], dims=("component", "feature")
+        )
+        sds = pm.HalfNormal("sds", prior["parameters"][0], dims="component")
+        bg.MvNormalMixture(
+            "x",
+            weights=weights,
+            means=means,
+            cholesky=sds[:, None, None],
+            observed=X,
+        )
+    return X, model
+
+
+@pytest.mark.parametrize("case", [0, 2])
+def test_co_clustering_equals_enumeration(golden, case):
+    """Pairs within 4 Monte Carlo standard errors of all allocations enumerated."""
+    truth = golden("exact_tiny_nonconjugate.json")["cases"][case]
+    X, model = tiny_model(truth)
+    posterior = bg.sample(model, draws=3000, random_seed=3, progress=False)
+    group = posterior["posterior"]
+    shape = group["weights"].shape[:2]
+    arrays = [group[name].values for name in ("weights", "means", "sds")]
+    weights, means, sds = (x.reshape(-1, truth["K"]) for x in arrays)
+    r = responsibilities(X, weights, means, sds)
+    together = np.einsum("sik,sjk->sij", r, r).reshape(*shape, len(X), len(X))
+    pairs = np.triu_indices(len(X), 1)
+    got, expected = together[:, :, *pairs], np.array(truth["psm"])[pairs]
+    error = np.abs(got.mean(axis=(0, 1)) - expected)
+    assert (error < 4 * standard_error(got)).all()
+    density = [
+        (weights * stats.norm.pdf(x, means, sds)).sum(1).reshape(shape)
+        for (x,) in truth["grid"]
+    ]
+    density = np.stack(density, axis=-1)
+    error = np.abs(density.mean(axis=(0, 1)) - truth["posterior_mean_density"])
+    assert (error < 4 * standard_error(density)).all()
+
+
+@pytest.fixture(scope="module")
+def faithful():
+    X = bg.datasets.load("faithful")
+    em = bg.GaussianMixture(2, random_state=0).fit(X)
+    return X, em, bg.build_model(X, 2, init=em)
+
+
+@pytest.fixture(scope="module")
+def posterior(faithful):
+    return bg.sample(faithful[2], random_seed=1, progress=False)
+
+
+def test_old_faithful_converges(posterior):
+    summary = az.summary(posterior, var_names=list(DIMS), round_to="none")
+    assert summary["r_hat"].max() < 1.01
+    assert summary["ess_bulk"].min() > 400
+    assert posterior["sample_stats"]["diverging"].sum() == 0
+
+
+def test_old_faithful_equals_pm_mixture(posterior, golden):
+    """Means within a quarter, sds within a tenth of a sd of a long independent run."""
+    oracle = golden("faithful_pm_mixture.json")
+    order = np.argsort(posterior["posterior"]["means"].mean(("chain", "draw"))[:, 0])
+    for name, expected in oracle.items():
+        draws = posterior["posterior"][name].isel(component=order.values)
+        mean, sd = np.array(expected["mean"]), np.array(expected["sd"])
+        got = draws.mean(("chain", "draw")).values
+        assert (np.abs(got - mean) < 0.25 * sd).all(), name
+        np.testing.assert_allclose(draws.std(("chain", "draw")), sd, rtol=0.1)
+
+
+def test_arviz_reads_the_result_as_it_stands(posterior):
+    loo = az.loo(posterior)
+    X, parts = posterior["observed_data"]["x"].values, {}
+    for name in DIMS:
+        parts[name] = posterior["posterior"][name].isel(chain=2, draw=17).values
+    joint = [
+        np.log(w) + stats.multivariate_normal(m, S).logpdf(X)
+        for w, m, S in zip(*parts.values(), strict=True)
+    ]
+    rows = posterior["log_likelihood"]["x"].isel(chain=2, draw=17)
+    np.testing.assert_allclose(rows, np.logaddexp(*joint), rtol=1e-9)
+    assert loo.elpd == pytest.approx(-1141.5, abs=1.0)
+    assert {"lp", "diverging", "tree_depth", "energy"} <= set(posterior["sample_stats"])
+    az.plot_trace(posterior, var_names=["weights"], backend="none")
+
+
+def test_components_are_ordered_as_em(faithful, posterior):
+    means = posterior["posterior"]["means"].mean(("chain", "draw"))
+    np.testing.assert_allclose(means, faithful[1].means_, rtol=0.02)
+
+
+def test_same_seed_same_draws_whatever_the_cores(faithful):
+    model = faithful[2]
+    settings = {"draws": 30, "tune": 50, "chains": 2, "progress": False}
+    one = bg.sample(model, cores=1, random_seed=5, **settings)["posterior"]
+    two = bg.sample(model, cores=2, random_seed=5, **settings)["posterior"]
+    other = bg.sample(model, cores=2, random_seed=6, **settings)["posterior"]
+    assert one.to_dataset().equals(two.to_dataset())
+    assert not np.array_equal(one["means"], other["means"])
+
+
+def test_an_interrupt_keeps_the_draws(faithful):
+    timer = threading.Timer(6.0, _thread.interrupt_main)
+    timer.start()
+    with pytest.warns(PosteriorWarning, match="interrupted: .* of 10000000 draws"):
+        posterior = bg.sample(
+            faithful[2], draws=10_000_000, chains=2, random_seed=1, progress=False
+        )
+    draws = posterior["posterior"]["means"]
+    assert draws.sizes["draw"] > 10
+    assert np.isfinite(draws).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            {"method": "nutz"},
+            "`method` must be a known name; got 'nutz'. Did you mean 'nuts'? "
+            "Choose one of 'nuts', 'advi', 'fullrank_advi'.",
+        ),
+        (
+            {"draws": 0},
+            "`draws` must be a whole number of 1 or more; got 0. "
+            "For example `draws=2`.",
+        ),
+        (
+            {"random_seed": -1},
+            "`random_seed` must be a whole number of 0 or more; got -1. "
+            "For example `random_seed=2`.",
+        ),
+        (
+            {"model": "faithful"},
+            "`model` must be a pymc.Model; got str. "
+            "Make one with `build_model(X, n_components)`.",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(faithful, arguments, text):
+    arguments = {"model": faithful[2]} | arguments
+    with pytest.raises(InputError) as refused:
+        bg.sample(**arguments)
+    assert str(refused.value) == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["advi", "fullrank_advi"])
+def test_advi_is_near_nuts(faithful, posterior, method):
+    """Posterior means within half a sd: ADVI is an approximation."""
+    approximate = bg.sample(faithful[2], method, random_seed=1, progress=False)
+    assert approximate["posterior"].sizes["chain"] == 1
+    for name in ("weights", "means", "standard_deviations"):
+        exact = posterior["posterior"][name]
+        sd = exact.std(("chain", "draw"))
+        got = approximate["posterior"][name].mean(("chain", "draw"))
+        assert (np.abs(got - exact.mean(("chain", "draw"))) < 0.5 * sd).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nuts_sampler", ["pymc", "nutpie"])
+def test_a_bare_pm_sample_starts_at_em(faithful, nuts_sampler):
+    """First warm-up draws of every chain within 6 sds of EM, for both samplers."""
+    _, em, model = faithful
+    with model:
+        tree = pm.sample(
+            100,
+            tune=200,
+            random_seed=1,
+            nuts_sampler=nuts_sampler,
+            discard_tuned_samples=False,
+            progressbar=False,
+            compute_convergence_checks=False,
+        )
+    sd = tree["posterior"]["means"].std(("chain", "draw")).values
+    first = tree["warmup_posterior"]["means"].isel(draw=0).values
+    assert (np.abs(first - em.means_) < 6 * sd).all()
+
+
+@pytest.mark.slow
+def test_pm_fit_starts_at_em(faithful):
+    """A few steps of ADVI have not left the neighbourhood of EM."""
+    _, _, model = faithful
+    with model:
+        approximation = pm.fit(20, method="advi", random_seed=1, progressbar=False)
+    assert np.abs(approximation.mean.eval()).max() < 1
