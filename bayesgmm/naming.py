@@ -1,4 +1,4 @@
-"""What tables and pictures call things, and how they write numbers."""
+"""What tables and pictures show, what they call it, and how they write numbers."""
 
 import math
 from typing import Any
@@ -25,6 +25,11 @@ def parameter_name(index: Any) -> str:
     name = _SINGULAR.get(parameter, str(parameter).replace("_", " "))
     of = f" of {', '.join(features)}" if features else ""
     return f"{component_name(component)}: {name}{of}"
+
+
+def free_parameters(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out of a comparison what the model fixes, as the weight of one group."""
+    return table.loc[table["sd"] > 0]
 
 
 def format_number(value: float, spread: float) -> str:

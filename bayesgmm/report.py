@@ -87,7 +87,7 @@ def render(story: Story) -> Group:
 
 def _table(frame, title: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=None)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for name in frame.columns:
         table.add_column(Text(name), justify="right")
     for name, *cells in frame.itertuples():

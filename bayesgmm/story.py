@@ -15,6 +15,7 @@ from bayesgmm.naming import (
     format_estimate,
     format_number,
     format_share,
+    free_parameters,
     parameter_name,
 )
 from bayesgmm.posterior import (
@@ -27,6 +28,8 @@ from bayesgmm.validation import Table
 from bayesgmm.verdict import Verdict, describe_optima
 
 N_DOUBTFUL = 10
+# Named in the title.
+N_FEATURES = 5
 # A row below this is in doubt.
 SURE = 0.9
 INTERVAL = f"{INTERVAL_PROBABILITY:.0%} interval"
@@ -123,7 +126,9 @@ def _title(analysis) -> str:
     data: Table = analysis.data
     n_components = analysis.em.parameters_.n_components
     groups = f"{n_components} group{'s' * (n_components != 1)}"
-    features = ", ".join(data.feature_names)
+    features = ", ".join(data.feature_names[:N_FEATURES])
+    if data.n_features > N_FEATURES:
+        features += f" and {data.n_features - N_FEATURES} more features"
     return f"{groups} in {data.n_observations:,} rows of {features}"
 
 
@@ -133,8 +138,7 @@ def _groups(posterior) -> pd.DataFrame:
     quantities = {"share of rows": draws.weights}
     for j, name in enumerate(draws.feature_names):
         quantities[f"mean of {name}"] = draws.means[:, :, j]
-        sd = np.sqrt(draws.covariances[:, :, j, j])
-        quantities[f"standard deviation of {name}"] = sd
+        quantities[f"sd of {name}"] = np.sqrt(draws.covariances[:, :, j, j])
     rows = {name: _estimates(values) for name, values in quantities.items()}
     columns = [component_name(k) for k in range(draws.n_components)]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -153,7 +157,8 @@ def _selection(selection: pd.DataFrame | None) -> pd.DataFrame | None:
     if selection is None:
         return None
     shown = selection.map(lambda x: f"{x:,.1f}" if isinstance(x, float) else str(x))
-    return shown.rename(columns=lambda name: str(name).replace("_", " "))
+    shown = shown.rename(columns=lambda name: str(name).replace("_", " "))
+    return shown.rename_axis("groups")
 
 
 def _agreement(comparison: Any) -> str:
@@ -166,7 +171,7 @@ def _agreement(comparison: Any) -> str:
 
 def _comparison(table: pd.DataFrame) -> pd.DataFrame:
     rows = {}
-    contents: Any = table.to_dict("index")
+    contents: Any = free_parameters(table).to_dict("index")
     for index, row in contents.items():
         spread = row["sd"]
         values = (row[name] for name in ("mean", "sd", "lower", "upper"))
@@ -175,7 +180,7 @@ def _comparison(table: pd.DataFrame) -> pd.DataFrame:
         rows[parameter_name(index)] = {
             "EM": format_number(row["em"], spread),
             f"posterior [{INTERVAL}]": format_estimate(*values),
-            "difference in sd": f"{difference:+.2f}" if spread > 0 else "—",
+            "difference in sd": f"{difference:+.2f}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -214,6 +214,13 @@ class TestMembership:
         self.drawn(ax)
         assert "3 of 40 rows are less than 99% sure" in ax.get_title(loc="left")
 
+    def test_legend_names_every_group_that_can_be_seen(self, ax):
+        """Also one that is the likeliest nowhere."""
+        rows = made_up_membership(np.full(30, 0.8), np.zeros(30, dtype=int))
+        plot_membership(rows, ax=ax)
+        texts = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert texts == ["group 0", "group 1"]
+
     def test_many_rows_become_pixels(self, ax):
         rng = np.random.default_rng(2)
         many = made_up_membership(rng.uniform(0.5, 1, 5000), rng.integers(2, size=5000))
@@ -252,11 +259,14 @@ class TestComparison:
         shown = ax.collections[-1].get_offsets()[:, 0]
         np.testing.assert_array_equal(shown, size[-MOST_PARAMETERS:])
 
-    def test_a_known_parameter_has_no_width(self, ax, posterior):
+    def test_what_the_model_fixes_is_not_drawn(self, ax, posterior):
         table = compare(EM, posterior, X).table
-        table.loc[:, "sd"] = 0.0
+        known = table.index.get_level_values("parameter") == "correlations"
+        table.loc[known, "sd"] = 0.0
         plot_comparison(type("Fake", (), {"table": table}), ax=ax)
-        np.testing.assert_array_equal(ax.collections[-1].get_offsets()[:, 0], 0)
+        names = [tick.get_text() for tick in ax.get_yticklabels()]
+        assert len(names) == 10
+        assert not any("correlation" in name for name in names)
 
 
 def all_plots(posterior, ax=None):

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayesgmm.naming import parameter_name
+from bayesgmm.naming import free_parameters, parameter_name
 from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes
 from bayesgmm.posterior import INTERVAL_PROBABILITY
 
@@ -30,7 +30,7 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     ax : matplotlib Axes, optional
         Where to draw, default a new figure as high as there are parameters.
     """
-    table = comparison.table
+    table = free_parameters(comparison.table)
     shown = _choose(table)
     figure, ax = open_axes(ax, picture_size(comparison))
     places = np.arange(len(shown))
@@ -44,15 +44,14 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     names = [parameter_name(index) for index in shown.index]
     ax.set_yticks(places, names, fontsize="small")
     ax.set(ylim=(len(shown) - 0.4, -0.6))
-    ax.set_xlabel("posterior standard deviations from the posterior mean")
+    ax.set_xlabel("posterior sd from the posterior mean", fontsize="small")
     _draw_legend(ax, len(shown), len(table))
     return figure
 
 
 def picture_size(comparison: Any) -> tuple[float, float]:
     """Return the size in inches at which every parameter can be read."""
-    n_shown = min(len(comparison.table), MOST_PARAMETERS)
-    return 7.0, 1.2 + ROW_INCHES * n_shown
+    return 7.0, 1.2 + ROW_INCHES * len(_choose(free_parameters(comparison.table)))
 
 
 def _choose(table: pd.DataFrame) -> pd.DataFrame:
@@ -63,10 +62,8 @@ def _choose(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _standardise(table, column):
-    """Return a column in posterior standard deviations; 0 for a known parameter."""
-    sd = table["sd"].to_numpy()
-    difference = (table[column] - table["mean"]).to_numpy()
-    return np.divide(difference, sd, out=np.zeros(len(sd)), where=sd > 0)
+    """Return a column in posterior standard deviations."""
+    return ((table[column] - table["mean"]) / table["sd"]).to_numpy()
 
 
 def _components(table) -> list[int]:

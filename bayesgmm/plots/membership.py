@@ -52,7 +52,7 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     ]
     _draw_intervals(ax, *bounds)
     _name_rows(ax, table[OBSERVATION].values[rows])
-    _describe(ax, probability, labels[rows])
+    _describe(ax, probability, rows)
     return figure
 
 
@@ -115,7 +115,7 @@ def _name_rows(ax, obs_ids):
         ax.set_xlabel("rows in doubt, by likeliest group")
 
 
-def _describe(ax, probability, labels):
+def _describe(ax, probability, rows):
     """Say how many rows are in doubt, and what the colours are."""
     n_rows, n_components = probability.shape
     n_doubtful = int((probability.max(axis=1) < CERTAIN).sum())
@@ -126,7 +126,8 @@ def _describe(ax, probability, labels):
         loc="left",
         fontsize="small",
     )
-    drawn = [k for k in range(n_components) if (labels == k).any()]
+    seen = probability[rows].max(axis=0) > 1 - CERTAIN
+    drawn = [k for k in range(n_components) if seen[k]]
     handles = [Patch(color=component_colour(k), alpha=0.75) for k in drawn]
     ax.legend(
         handles,
