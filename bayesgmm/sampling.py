@@ -70,10 +70,15 @@ def sample(
         seed=check_seed(random_seed),
         progress=progress,
     )
-    named, interrupted = run(model, check_choice("method", method, METHODS), settings)
-    attrs = {"method": method, "random_seed": settings.seed, "tuning_steps": tune}
+    named, raw = run(model, check_choice("method", method, METHODS), settings)
+    attrs = {
+        "method": method,
+        "random_seed": settings.seed,
+        "tuning_steps": tune,
+        "sampling_time": raw.seconds,
+    }
     posterior = build_posterior(*named, attrs)
-    if interrupted:
+    if raw.interrupted:
         _warn_interrupted(posterior, settings)
     return _relabelled(posterior, model)
 

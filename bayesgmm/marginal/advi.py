@@ -1,5 +1,7 @@
 """Gaussian approximations by PyMC's automatic differentiation variational inference."""
 
+import time
+
 import numpy as np
 import pymc as pm
 
@@ -12,16 +14,31 @@ LEARNING_RATE = 0.01
 
 def sample_advi(flat: FlatModel, settings: Settings) -> FlatDraws:
     """Fit independent normal distributions to the free variables and draw from them."""
-    approximation = _fit(flat, settings, "advi")
-    mean, sd = approximation.mean.eval(), approximation.std.eval()
-    return _draw(flat, settings, approximation, mean, np.diag(sd))
+    return _sample(flat, settings, "advi", lambda fit: np.diag(fit.std.eval()))
 
 
 def sample_fullrank_advi(flat: FlatModel, settings: Settings) -> FlatDraws:
     """Fit one multivariate normal distribution to the free variables and draw."""
-    approximation = _fit(flat, settings, "fullrank_advi")
-    mean, covariance = approximation.mean.eval(), approximation.cov.eval()
-    return _draw(flat, settings, approximation, mean, np.linalg.cholesky(covariance))
+
+    def root(approximation):
+        return np.linalg.cholesky(approximation.cov.eval())
+
+    return _sample(flat, settings, "fullrank_advi", root)
+
+
+def _sample(flat, settings, method, root):
+    """Draw as one chain: several chains of independent draws would say nothing."""
+    start = time.perf_counter()
+    approximation = _fit(flat, settings, method)
+    mean, n_draws = approximation.mean.eval(), settings.draws * settings.chains
+    noise = np.random.default_rng(settings.seed).standard_normal((n_draws, len(mean)))
+    values = mean + noise @ root(approximation).T
+    return FlatDraws(
+        values[None, :, _order(flat, approximation)],
+        stats={},
+        seconds=time.perf_counter() - start,
+        interrupted=len(approximation.hist) < N_ITERATIONS,
+    )
 
 
 def _fit(flat, settings, method):
@@ -33,15 +50,6 @@ def _fit(flat, settings, method):
             progressbar=settings.progress,
             obj_optimizer=pm.adam(learning_rate=LEARNING_RATE),
         )
-
-
-def _draw(flat, settings, approximation, mean, root):
-    """Draw as one chain: several chains of independent draws would say nothing."""
-    order = _order(flat, approximation)
-    n_draws = settings.draws * settings.chains
-    noise = np.random.default_rng(settings.seed).standard_normal((n_draws, len(mean)))
-    values = (mean + noise @ root.T)[:, order]
-    return FlatDraws(values[None], interrupted=len(approximation.hist) < N_ITERATIONS)
 
 
 def _order(flat, approximation):

@@ -1,6 +1,6 @@
 """What samplers are asked for, and what they give back."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,10 +36,13 @@ class FlatDraws:
     values : array of shape (n_chains, n_draws, n_dimensions)
     stats : dict of arrays of shape (n_chains, n_draws)
         Named as PyMC's own sampler names them.
+    seconds : float
+        What sampling took, without compilation.
     interrupted : bool
         Whether the user stopped the sampler before it was done.
     """
 
     values: Floats
-    stats: dict[str, np.ndarray] = field(default_factory=dict)
-    interrupted: bool = False
+    stats: dict[str, np.ndarray]
+    seconds: float
+    interrupted: bool

@@ -1,5 +1,7 @@
 """NUTS by nutpie, on the compiled log-posterior."""
 
+import time
+
 import numpy as np
 import nutpie
 from nutpie.compiled_pyfunc import from_pyfunc
@@ -27,8 +29,10 @@ def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
     Chains start at the model's initial point with uniform jitter of one unit, which is
     one standard error if the model was built with ``init=em``.
     """
+    compiled = _compiled(flat)
+    start = time.perf_counter()
     handle = nutpie.sample(
-        _compiled(flat),
+        compiled,
         draws=settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -39,9 +43,11 @@ def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
         blocking=False,
     )
     try:
-        return _read(handle.wait(), interrupted=False)
+        tree, interrupted = handle.wait(), False
     except KeyboardInterrupt:
-        return _read(handle.abort(), interrupted=True)
+        tree, interrupted = handle.abort(), True
+    values, stats = _read(tree)
+    return FlatDraws(values, stats, time.perf_counter() - start, interrupted)
 
 
 def _compiled(flat: FlatModel):
@@ -61,16 +67,13 @@ def _compiled(flat: FlatModel):
     )
 
 
-def _read(tree, interrupted):
+def _read(tree):
     values = tree["posterior"]["x"].values
     stats = tree["sample_stats"].to_dataset()
     chains, n_draws = _most_draws(values)
     kept = {STATS[name]: stats[name].values for name in STATS if name in stats}
-    return FlatDraws(
-        values[chains, :n_draws],
-        {name: value[chains, :n_draws] for name, value in kept.items()},
-        interrupted,
-    )
+    stats = {name: value[chains, :n_draws] for name, value in kept.items()}
+    return values[chains, :n_draws], stats
 
 
 def _most_draws(values):

@@ -18,8 +18,10 @@ METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
 }
 
 
-def run(model: pm.Model, method: str, settings: Settings) -> tuple[NamedDraws, bool]:
-    """Return named draws, and whether the user stopped the sampler early."""
+def run(
+    model: pm.Model, method: str, settings: Settings
+) -> tuple[NamedDraws, FlatDraws]:
+    """Return named draws, and what they were made of."""
     if not isinstance(model, pm.Model):
         raise InputError(
             "model",
@@ -31,4 +33,4 @@ def run(model: pm.Model, method: str, settings: Settings) -> tuple[NamedDraws, b
     draws = METHODS[method](flat, settings)
     if draws.values.shape[1] == 0:  # stopped during warm-up
         raise KeyboardInterrupt
-    return name_draws(flat, draws), draws.interrupted
+    return name_draws(flat, draws), draws
