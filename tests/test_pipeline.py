@@ -1,0 +1,79 @@
+"""`fit`: the whole story on real data."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesgmm as bg
+from bayesgmm.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    X = bg.datasets.load("faithful")
+    return bg.fit(X, n_components=range(1, 4), random_seed=1, progress=False)
+
+
+def test_bic_of_two_groups_is_mclusts(analysis):
+    """2 l - 11 log n of mclust's converged VVV fit, with scikit-learn's sign."""
+    expected = 2 * 1130.26396 + 11 * np.log(272)
+    assert list(analysis.selection.index) == [1, 2, 3]
+    assert analysis.selection["bic"][2] == pytest.approx(expected, abs=1e-3)
+    assert analysis.selection["bic"].idxmin() == analysis.em.n_components == 2
+
+
+def test_text_tells_the_verdict_and_the_groups(analysis):
+    text = str(analysis)
+    assert text.startswith("2 groups in 272 rows of eruptions, waiting")
+    assert "Chains agree" in text
+    assert "EM against the posterior" in text
+
+
+def test_files_hold_what_was_computed(analysis, tmp_path):
+    folder = analysis.save(tmp_path / "out")
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"report.html", "posterior.nc", "em.json", "membership.csv"}
+    with xr.open_datatree(folder / "posterior.nc", engine="h5netcdf") as tree:
+        saved = tree["posterior"]["means"].load()
+    np.testing.assert_array_equal(saved, analysis.posterior["posterior"]["means"])
+    em = json.loads((folder / "em.json").read_text())
+    np.testing.assert_array_equal(em["means"], analysis.em.means_)
+    members = pd.read_csv(folder / "membership.csv", index_col=0)
+    assert len(members) == 272
+    np.testing.assert_allclose(
+        members["probability_0"], analysis.membership["probability"].sel(component=0)
+    )
+
+
+def test_posterior_agrees_with_em_on_old_faithful(analysis):
+    assert analysis.comparison.agreement == 1.0
+    assert analysis.comparison.table["standardised_difference"].abs().max() < 0.5
+    assert analysis.diagnosis.n_divergences == 0
+
+
+def test_same_seed_same_story(analysis):
+    again = bg.fit(
+        bg.datasets.load("faithful"), n_components=2, random_seed=1, progress=False
+    )
+    one, other = (x.posterior["posterior"].to_dataset() for x in (analysis, again))
+    assert one.equals(other)
+
+
+@pytest.mark.parametrize(
+    ("n_components", "text"),
+    [
+        ([], "`n_components` must name a number; got none. For example `range(1, 7)`."),
+        (
+            "two",
+            "`n_components` must be a whole number of 1 or more; got 'two'. "
+            "For example `n_components=2`.",
+        ),
+    ],
+)
+def test_bad_numbers_of_components_are_refused(n_components, text):
+    with pytest.raises(InputError) as refused:
+        bg.fit(np.zeros((5, 2)) + np.arange(10).reshape(5, 2), n_components)
+    assert str(refused.value) == text
