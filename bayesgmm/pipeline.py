@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
-from sklearn.base import clone
 
 from bayesgmm.compare import Comparison, compare
 from bayesgmm.diagnose import Diagnosis, diagnose
@@ -167,9 +166,9 @@ def _candidates(n_components):
 
 def _fit_em(table, candidates, covariance_type, seed):
     """Fit every candidate; return the best by BIC, and a table if there are several."""
-    estimator = GaussianMixture(covariance_type=covariance_type, random_state=seed)
-    fits = {k: clone(estimator).set_params(n_components=k) for k in candidates}
-    bic = {k: em.fit(table).bic(table) for k, em in fits.items()}
+    settings = {"covariance_type": covariance_type, "random_state": seed}
+    fits = {k: GaussianMixture(k, **settings).fit(table) for k in candidates}
+    bic = {k: em.bic(table) for k, em in fits.items()}
     best = min(bic, key=bic.__getitem__)
     if len(candidates) == 1:
         return fits[best], None

@@ -136,9 +136,8 @@ def compare_sampling(models, em, draws, chains):
         rows[name] = effective_draws(tree), seconds, rest
     ess, seconds, _ = rows["bayesgmm"]
     best = ess / seconds
-    print(
-        f"sampling, {chains} x {draws} draws  min ESS   seconds   ESS/s   ratio   rest s"
-    )
+    head = f"sampling, {chains} x {draws}"
+    print(f"{head:22s}      min ESS   seconds   ESS/s   ratio   rest s")
     for name, (ess, seconds, rest) in rows.items():
         rate = ess / seconds
         print(
