@@ -14,7 +14,7 @@ from bayesgmm.quadratics import LOG_2PI
 
 # Standard errors only set the scale of the sampler: this many rows are plenty.
 MAX_ROWS = 20_000
-# A sliver of prior belief keeps the information invertible: one observation's worth.
+# A sliver of prior belief, one observation's worth, where the data say nothing.
 PRIOR_INFORMATION = 1.0
 SMALLEST_WEIGHT = 1e-8
 LARGEST_CORRELATION = 1 - 1e-8
@@ -30,7 +30,8 @@ class Start:
     values : dict of arrays
         EM's estimate of each free variable.
     locations, scales : dict of arrays
-        The same, and its standard errors, after the unconstraining transform.
+        The same, and its conditional standard errors, after the unconstraining
+        transform.
     """
 
     values: dict[str, Floats]
@@ -39,11 +40,16 @@ class Start:
 
 
 def em_start(X, parameters: MixtureParameters, sample_weight=None) -> Start:
-    """Return EM's estimate with standard errors from the empirical information.
+    """Return EM's estimate with conditional standard errors.
 
-    The information is the sum of outer products of the rows' scores [1]_, in the
-    unconstrained variables, with the derivative of the (small) map from these to the
-    quadratic forms taken numerically.
+    Conditional (one over the root of the diagonal of the information) and not marginal
+    (the diagonal of its inverse), because samplers jitter each variable by itself: d
+    independent steps of u standard errors then cost about d u^2 / 2 of log-density,
+    however correlated the variables are, and a chain begins where the posterior is.
+
+    The information is the sum of squares of the rows' scores [1]_ in the unconstrained
+    variables; the derivative of the (small) map from these to the quadratic forms is
+    taken numerically.
 
     References
     ----------
@@ -142,12 +148,12 @@ def _standard_errors(X, layout, sample_weight):
     rows = np.asarray(X[::stride], dtype=np.float64)
     weight = np.ones(len(rows)) if sample_weight is None else sample_weight[::stride]
     quadratics, jacobian = layout.quadratics(flat), layout.jacobian(flat)
-    information = PRIOR_INFORMATION * np.eye(len(flat))
+    information = np.full(len(flat), PRIOR_INFORMATION)
     for start in range(0, len(rows), size := max(1, BLOCK_NUMBERS // len(jacobian))):
         block = slice(start, start + size)
         scores = _row_scores(rows[block], quadratics) @ jacobian
-        information += stride * scores.T @ (weight[block, None] * scores)
-    return np.sqrt(np.diag(np.linalg.inv(information)))
+        information += stride * (weight[block] @ scores**2)
+    return information**-0.5
 
 
 def _row_scores(rows, quadratics):
