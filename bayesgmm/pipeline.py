@@ -24,6 +24,7 @@ from bayesgmm.files import save_analysis
 from bayesgmm.marginal.model import build_model
 from bayesgmm.membership import membership
 from bayesgmm.priors import Priors, default_priors
+from bayesgmm.progress import announce
 from bayesgmm.report import summary_text, write_report
 from bayesgmm.sampling import sample
 from bayesgmm.validation import Table, check_count, check_seed, check_table
@@ -116,7 +117,7 @@ def fit(
     table, seed = check_table(X), check_seed(random_seed)
     candidates = _candidates(n_components)
     watch = _Stopwatch()
-    with watch("EM"):
+    with watch("EM"), announce("Fitting by EM", progress):
         em, selection = _fit_em(table, candidates, covariance_type, seed)
     with watch("model"):
         k = em.parameters_.n_components

@@ -8,6 +8,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws, Settings
+from bayesgmm.progress import announce
 
 # nutpie's names, and what PyMC's own sampler calls the same quantities.
 STATS = {
@@ -29,7 +30,8 @@ def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
     Chains start at the model's initial point with uniform jitter of one unit, which is
     one standard error if the model was built with ``init=em``.
     """
-    compiled = _compiled(flat)
+    with announce("Compiling the log-posterior", settings.progress):
+        compiled = _compiled(flat)
     start = time.perf_counter()
     handle = nutpie.sample(
         compiled,
