@@ -9,15 +9,12 @@ import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats, Ints
+from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS, OBSERVATION
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior import (
-    COMPONENT,
-    FEATURE,
-    FEATURE_BIS,
     INTERVAL_PROBABILITY,
-    OBSERVATION,
     RELABELLING,
     Draws,
     matching_parameters,

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from bayesgmm.atomic import check_writable_folder, replacing
+from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.errors import InputError, did_you_mean
-from bayesgmm.posterior import COMPONENT, OBSERVATION
 from bayesgmm.report import write_report
 
 _READERS = {

@@ -8,10 +8,9 @@ import xarray as xr
 from scipy.special import entr
 
 from bayesgmm._typing import Floats
+from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.posterior import (
-    COMPONENT,
     INTERVAL_PROBABILITY,
-    OBSERVATION,
     Draws,
     observations_of,
     read_draws,

@@ -8,14 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.dims import (  # noqa: F401
-    COMPONENT,
-    DIMS,
-    FEATURE,
-    FEATURE_BIS,
-    OBSERVATION,
-    SAMPLE_DIMS,
-)
+from bayesgmm.dims import CHAIN, COMPONENT, DIMS, DRAW, FEATURE, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities_draws
 from bayesgmm.parameters import MixtureParameters, as_parameters
@@ -95,7 +88,7 @@ def read_draws(posterior: Any) -> Draws:
     group = posterior_group(posterior)
     arrays = {name: _read(group, name, dims) for name, dims in DIMS.items()}
     coords = group.coords
-    n_chains, n_draws = group.sizes["chain"], group.sizes["draw"]
+    n_chains, n_draws = group.sizes[CHAIN], group.sizes[DRAW]
     k, d = arrays["means"].shape[-2:]
     components = coords[COMPONENT].values if COMPONENT in coords else np.arange(k)
     features = coords[FEATURE].values if FEATURE in coords else np.arange(d)

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from bayesgmm.dims import COMPONENT
 from bayesgmm.em import EMRun, Status
 from bayesgmm.optima import Optimum, find_optima, is_spurious
 
@@ -109,4 +110,4 @@ def component_table(parameters) -> pd.DataFrame:
     for j, name in enumerate(parameters.feature_names):
         columns[f"mean {name}"] = parameters.means[:, j]
         columns[f"sd {name}"] = deviations[:, j]
-    return pd.DataFrame(columns).rename_axis("component")
+    return pd.DataFrame(columns).rename_axis(COMPONENT)

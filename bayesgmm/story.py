@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesgmm.dims import CHAIN, COMPONENT, OBSERVATION
 from bayesgmm.naming import (
     component_name,
     format_estimate,
@@ -18,12 +19,7 @@ from bayesgmm.naming import (
     free_parameters,
     parameter_name,
 )
-from bayesgmm.posterior import (
-    COMPONENT,
-    INTERVAL_PROBABILITY,
-    OBSERVATION,
-    read_draws,
-)
+from bayesgmm.posterior import INTERVAL_PROBABILITY, read_draws
 from bayesgmm.validation import Table
 from bayesgmm.verdict import Verdict, describe_optima
 
@@ -243,7 +239,7 @@ def _chains(diagnosis) -> pd.DataFrame:
     columns = [name for name in CHAINS if name in table]
     return pd.DataFrame(
         {CHAINS[name][0]: table[name].map(CHAINS[name][1].format) for name in columns},
-    ).rename_axis("chain")
+    ).rename_axis(CHAIN)
 
 
 def _facts(diagnosis) -> dict[str, str]:

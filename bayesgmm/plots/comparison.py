@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bayesgmm.dims import COMPONENT
 from bayesgmm.naming import free_parameters, parameter_name
 from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes
 from bayesgmm.posterior import INTERVAL_PROBABILITY
@@ -67,7 +68,7 @@ def _standardise(table, column):
 
 
 def _components(table) -> list[int]:
-    return [int(k) for k in table.index.get_level_values("component")]
+    return [int(k) for k in table.index.get_level_values(COMPONENT)]
 
 
 def _draw_legend(ax, n_shown, n_all):

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bayesgmm._typing import Floats, Ints
+from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.naming import component_name
 from bayesgmm.plots._style import (
     MANY_ROWS,
@@ -17,7 +18,7 @@ from bayesgmm.plots._style import (
     open_axes,
     thin,
 )
-from bayesgmm.posterior import COMPONENT, INTERVAL_PROBABILITY, OBSERVATION
+from bayesgmm.posterior import INTERVAL_PROBABILITY
 
 # Rows more certain than this are counted, not drawn, but so many are drawn always.
 CERTAIN = 0.99

@@ -7,15 +7,9 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesgmm._typing import Ints
+from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
 from bayesgmm.errors import InputError
-from bayesgmm.posterior import (
-    COMPONENT,
-    POSTERIOR,
-    RELABELLING,
-    SAMPLE_DIMS,
-    SAMPLE_STATS,
-    posterior_group,
-)
+from bayesgmm.posterior import POSTERIOR, RELABELLING, SAMPLE_STATS, posterior_group
 
 SAMPLE_GROUPS = (POSTERIOR, SAMPLE_STATS, "posterior_predictive", "log_likelihood")
 """Groups whose draws are those of the posterior; the prior's are others."""
