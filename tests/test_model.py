@@ -231,9 +231,8 @@ def test_every_start_is_within_a_few_standard_errors(iris, fits, kind):
     for seed in range(5):
         for value in jittered(seed).values():
             assert np.abs(value).max() <= 1
-    names, quantities = FlatModel(model).quantities()
-    drawn = dict(zip(names, quantities(FlatModel(model).start), strict=True))
-    weights, means = drawn["weights"], drawn["means"]
+    flat = FlatModel(model)
+    weights, means = flat.quantities([model["weights"], model["means"]])(flat.start)
     np.testing.assert_allclose(weights, em.weights, rtol=1e-10)
     np.testing.assert_allclose(means, em.means, rtol=1e-10)
 

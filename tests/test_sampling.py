@@ -216,3 +216,13 @@ def test_pm_fit_starts_at_em(faithful):
     with model:
         approximation = pm.fit(20, method="advi", random_seed=1, progressbar=False)
     assert np.abs(approximation.mean.eval()).max() < 1
+
+
+def test_log_likelihoods_are_left_out_where_they_are_many(faithful, monkeypatch):
+    """They are what grows with draws x observations; `az.loo` wants them, no more."""
+    limit = "bayesgmm.marginal.quantities.MAX_LOG_LIKELIHOODS"
+    settings = {"draws": 10, "chains": 2, "tune": 50, "progress": False}
+    monkeypatch.setattr(limit, 2 * 10 * 272 - 1)
+    assert "log_likelihood" not in bg.sample(faithful[2], **settings).children
+    monkeypatch.setattr(limit, 2 * 10 * 272)
+    assert "log_likelihood" in bg.sample(faithful[2], **settings).children

@@ -92,24 +92,31 @@ class FlatModel:
 
         return log_posterior
 
-    def quantities(self):
+    def quantities(self, variables):
         """Compile everything that is read off a draw.
+
+        Parameters
+        ----------
+        variables : list of random variables or deterministic quantities
 
         Returns
         -------
-        names : list of str
-            Free variables and deterministic quantities, then observed variables.
         function
-            ``f(flat) -> list of arrays``: values, then log-likelihoods of the rows.
+            ``f(flat) -> list of arrays``: values of free and deterministic variables,
+            log-likelihoods of the rows of observed ones.
         """
         model = self.model
-        unobserved = model.unobserved_RVs
+        observed = [v for v in variables if v in model.observed_RVs]
         with model:
-            values = model.replace_rvs_by_values(unobserved)
-            rows = model.logp(vars=model.observed_RVs, sum=False)
+            values = model.replace_rvs_by_values(
+                [v for v in variables if v not in model.observed_RVs]
+            )
+            rows = model.logp(vars=observed, sum=False) if observed else []
             # One pass over a few thousand draws: compiling would take longer.
             function = compile_graph(
-                model.value_vars, [*values, *rows], mode="FAST_COMPILE"
+                model.value_vars,
+                [*values, *rows],
+                mode="FAST_COMPILE",
+                on_unused_input="ignore",
             )
-        names = [variable.name for variable in [*unobserved, *model.observed_RVs]]
-        return names, lambda flat: function(*self.split(flat))
+        return lambda flat: function(*self.split(flat))

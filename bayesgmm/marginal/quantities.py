@@ -30,30 +30,31 @@ def name_draws(flat: FlatModel, draws: FlatDraws) -> NamedDraws:
     Groups are ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``
     and, while it is small, ``log_likelihood``.
     """
-    names, function = flat.quantities()
-    n_unobserved = len(flat.model.unobserved_RVs)
-    columns = _evaluate(function, draws.values, n_unobserved)
-    named = list(zip(names, columns, strict=False))
+    model, (n_chains, n_draws) = flat.model, draws.values.shape[:2]
+    observations = find_observations(model)
+    n_rows = sum(len(array) for array in observations.values())
+    fits = n_rows * n_chains * n_draws <= MAX_LOG_LIKELIHOODS
+    observed = model.observed_RVs if fits else []
     groups = {
-        "posterior": dict(named[:n_unobserved]),
-        "log_likelihood": dict(named[n_unobserved:]),
+        "posterior": _evaluate(flat, draws.values, model.unobserved_RVs),
+        "log_likelihood": _evaluate(flat, draws.values, observed),
         "sample_stats": draws.stats,
-        "observed_data": find_observations(flat.model),
-        "constant_data": find_constants(flat.model),
+        "observed_data": observations,
+        "constant_data": find_constants(model),
     }
-    coords, dims = coords_and_dims_for_inferencedata(flat.model)
+    coords, dims = coords_and_dims_for_inferencedata(model)
     return NamedDraws({k: v for k, v in groups.items() if v}, coords, dims)
 
 
-def _evaluate(function, values, n_unobserved):
-    """Evaluate all quantities at all draws, log-likelihoods only while they fit."""
-    n_chains, n_draws = values.shape[:2]
-    first = [np.asarray(quantity) for quantity in function(values[0, 0])]
-    n_rows = sum(quantity.size for quantity in first[n_unobserved:])
-    if n_rows * n_chains * n_draws > MAX_LOG_LIKELIHOODS:
-        first = first[:n_unobserved]
-    columns = [np.empty((n_chains, n_draws, *quantity.shape)) for quantity in first]
-    for place in np.ndindex(n_chains, n_draws):
-        for column, quantity in zip(columns, function(values[place]), strict=False):
+def _evaluate(flat, values, variables):
+    """Evaluate variables at all draws, by name."""
+    if not variables:
+        return {}
+    function = flat.quantities(variables)
+    shapes = [np.shape(quantity) for quantity in function(values[0, 0])]
+    columns = [np.empty((*values.shape[:2], *shape)) for shape in shapes]
+    for place in np.ndindex(values.shape[:2]):
+        for column, quantity in zip(columns, function(values[place]), strict=True):
             column[place] = quantity
-    return columns
+    names = [variable.name for variable in variables]
+    return dict(zip(names, columns, strict=True))
