@@ -9,13 +9,12 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from bayesgmm import criteria
-from bayesgmm._typing import Floats, Ints
+from bayesgmm._typing import Ints
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import EMRun, Status, run_em
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
+from bayesgmm.fitted import FittedMixture
 from bayesgmm.initialise import INIT_PARAMS, Starts, check_given, weighted_covariance
-from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
 from bayesgmm.steps import Likelihood
@@ -23,7 +22,6 @@ from bayesgmm.validation import (
     Table,
     check_choice,
     check_count,
-    check_features,
     check_fittable,
     check_not_collinear,
     check_number,
@@ -41,7 +39,7 @@ def _drop_weightless(table: Table, weight):
     return rows, weight[kept], kept
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):
+class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     """Gaussian mixture by maximum likelihood, fitted until the gradient is zero.
 
     Parameters
@@ -163,8 +161,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
-    # -- fitting --------------------------------------------------------------------
-
     def fit(self, X, y=None, sample_weight=None):  # noqa: ARG002
         """Estimate the mixture.
 
@@ -205,6 +201,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._keep(restarts, table, likelihood)
         self._warn()
         return self
+
+    def fit_predict(self, X, y=None, sample_weight=None) -> Ints:
+        """Fit, then return the label of every row; see `fit` and `predict`."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def summary(self) -> str:
+        """Return what was fitted, in words and a table of the components."""
+        check_is_fitted(self)
+        return self.restarts_.describe()
 
     def _check_settings(self):
         check_count("n_components", self.n_components)
@@ -326,75 +331,3 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             warnings.warn(self.restarts_.describe_collapse(), CollapseWarning, 3)
         elif not self.converged_ and self.max_iter > 0:
             warnings.warn(best.describe_limit(self.tol), ConvergenceWarning, 3)
-
-    # -- using the fit --------------------------------------------------------------
-
-    def fit_predict(self, X, y=None, sample_weight=None) -> Ints:
-        """Fit, then return the label of every row; see `fit` and `predict`."""
-        return self.fit(X, y, sample_weight).predict(X)
-
-    def predict(self, X) -> Ints:
-        """Return the component each row most likely comes from, (n_samples,)."""
-        return labels(self._read(X), self.parameters_.quadratics)
-
-    def predict_proba(self, X) -> Floats:
-        """Return p(component | row), shape (n_samples, n_components)."""
-        return responsibilities(self._read(X), self.parameters_.quadratics)
-
-    def score_samples(self, X) -> Floats:
-        """Return the log density of every row, natural log, shape (n_samples,)."""
-        return log_likelihood_rows(self._read(X), self.parameters_.quadratics)
-
-    def score(self, X, y=None, sample_weight=None) -> float:  # noqa: ARG002
-        """Return the (weighted) mean log density of the rows."""
-        rows = self.score_samples(X)
-        weight = check_sample_weight(sample_weight, len(rows))
-        return float(np.average(rows, weights=weight))
-
-    def bic(self, X, sample_weight=None) -> float:
-        """Return the Bayesian information criterion; lower is better."""
-        return self._criterion(criteria.bic, X, sample_weight)
-
-    def aic(self, X, sample_weight=None) -> float:
-        """Return Akaike's information criterion; lower is better."""
-        return self._criterion(criteria.aic, X, sample_weight)
-
-    def icl(self, X, sample_weight=None) -> float:
-        """Return the integrated completed likelihood criterion; lower is better."""
-        return self._criterion(criteria.icl, X, sample_weight)
-
-    def _criterion(self, criterion, X, sample_weight):
-        values = self._read(X)
-        weight = check_sample_weight(sample_weight, len(values))
-        return criterion(self.parameters_, values, weight)
-
-    def sample(self, n_samples=1) -> tuple[Floats, Ints]:
-        """Draw rows and the components they come from, one component after another.
-
-        Returns
-        -------
-        X : array of shape (n_samples, n_features)
-        labels : array of shape (n_samples,)
-        """
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        random = check_random_state(self.random_state)
-        weights, means = self.weights_, self.means_
-        counts = random.multinomial(n_samples, weights / weights.sum())
-        drawn = np.repeat(np.arange(len(weights)), counts)
-        lower = np.linalg.cholesky(self.parameters_.covariances)
-        noise = random.standard_normal((n_samples, means.shape[1]))
-        return means[drawn] + np.einsum("nij,nj->ni", lower[drawn], noise), drawn
-
-    def summary(self) -> str:
-        """Return what was fitted, in words and a table of the components."""
-        check_is_fitted(self)
-        return self.restarts_.describe()
-
-    def _read(self, X):
-        """Return checked observations with the features of the fit."""
-        check_is_fitted(self)
-        table = check_table(X)
-        named = hasattr(self, "feature_names_in_")
-        check_features(table, self.parameters_.feature_names, named)
-        return table.values

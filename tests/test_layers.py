@@ -24,7 +24,15 @@ ROWS = {
     "G labels": ["relabel"],
     "G after sampling": ["criteria", "diagnose invariants verdict", "membership"],
     "H telling": ["compare", "files", "naming", "plots", "report", "story"],
-    "I front": ["__init__", "cli", "datasets", "estimator", "pipeline", "sampling"],
+    "I front": [
+        "__init__",
+        "cli",
+        "datasets",
+        "estimator",
+        "fitted",
+        "pipeline",
+        "sampling",
+    ],
 }
 SIBLINGS_APART = ("E inference", "G after sampling")
 # (importer, imported): upward, inside a function, for the sake of a method of a result.
