@@ -281,3 +281,17 @@ def test_bad_draws_are_refused_with_their_place(switching):
         relabel(missing)
     with pytest.raises(InputError, match="`posterior` must be an xarray"):
         relabel(shuffled["posterior"].to_dataset())
+
+
+def test_many_rows_are_thinned_and_labels_found_all_the_same(monkeypatch):
+    monkeypatch.setattr("bayesgmm.relabel.methods.MAX_ROWS", 40)
+    rng = np.random.default_rng(11)
+    X = synthetic.observations(THREE, 300, rng)
+    chains = [synthetic.perturbed(THREE, 60, rng) for _ in range(2)]
+    orders = [synthetic.random_permutations(60, 3, rng) for _ in range(2)]
+    mixed = [
+        synthetic.switched(chain, order)
+        for chain, order in zip(chains, orders, strict=True)
+    ]
+    found = relabel(synthetic.tree(X, mixed))["posterior"]["means"].values
+    assert (np.ptp(np.argsort(found[..., 0], axis=-1), axis=(0, 1)) == 0).all()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesgmm._typing import Ints, Quadratics
+from bayesgmm._typing import Floats, Ints, Quadratics
 from bayesgmm.kernels.reduce import labels, log_likelihood_draws
 from bayesgmm.posterior import (
     matching_parameters,
@@ -21,6 +21,10 @@ from bayesgmm.relabel.ecr import ecr
 from bayesgmm.relabel.permute import permute
 from bayesgmm.relabel.stephens import stephens
 from bayesgmm.validation import check_choice
+
+# Components are told apart by far fewer rows than a raster has: more than this many
+# are thinned, evenly, so that relabelling never takes minutes.
+MAX_ROWS = 20_000
 
 METHODS: dict[str, Callable[[Blocks, Ints, int], Relabelling]] = {
     "ecr": ecr,
@@ -46,7 +50,8 @@ def relabel(
         default the pivot is the partition of the draw with the highest log-posterior
         (``lp``), or log-likelihood where there is no ``lp``.
     X : array-like of shape (n_observations, n_features) or data frame, optional
-        By default the data that the posterior holds.
+        By default the data that the posterior holds. Of more than 20,000 rows only
+        every second, third, ... is used.
 
     Returns
     -------
@@ -62,15 +67,14 @@ def relabel(
         If the reference has other components or features, or there are no data.
     """
     find = METHODS[check_choice("method", method, METHODS)]
-    draws, table = read_draws(posterior), observations_of(posterior, X)
+    draws, rows = read_draws(posterior), _thin(observations_of(posterior, X).values)
     quadratics = draws.quadratics
     if reference is None:
-        pivot = _best_draw(posterior, table.values, quadratics)
+        pivot = _best_draw(posterior, rows, quadratics)
     else:
-        pivot = labels(
-            table.values, matching_parameters(reference, draws, "reference").quadratics
-        )
-    blocks = partial(responsibility_blocks, table.values, quadratics)
+        matching = matching_parameters(reference, draws, "reference")
+        pivot = labels(rows, matching.quadratics)
+    blocks = partial(responsibility_blocks, rows, quadratics)
     found = find(blocks, pivot, draws.n_components)
     shape = (draws.n_chains, draws.n_draws)
     return permute(
@@ -82,6 +86,10 @@ def relabel(
         objective=found.objective,
         n_iterations=found.n_iterations,
     )
+
+
+def _thin(X: Floats) -> Floats:
+    return np.ascontiguousarray(X[:: -(-len(X) // MAX_ROWS)])
 
 
 def _best_draw(posterior, X, quadratics: Quadratics) -> Ints:
