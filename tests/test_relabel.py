@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesgmm.errors import InputError
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.relabel import METHODS, relabel, unrelabel
+from bayesgmm.relabel import METHODS, methods, relabel, unrelabel
 from bayesgmm.relabel.assignment import gap, solve
 from bayesgmm.relabel.ecr import ecr
 from bayesgmm.relabel.stephens import stephens
@@ -284,7 +284,7 @@ def test_bad_draws_are_refused_with_their_place(switching):
 
 
 def test_many_rows_are_thinned_and_labels_found_all_the_same(monkeypatch):
-    monkeypatch.setattr("bayesgmm.relabel.methods.MAX_ROWS", 40)
+    monkeypatch.setattr(methods, "MAX_ROWS", 40)
     rng = np.random.default_rng(11)
     X = synthetic.observations(THREE, 300, rng)
     chains = [synthetic.perturbed(THREE, 60, rng) for _ in range(2)]
