@@ -40,15 +40,13 @@ class Table:
         return self.values.shape[1]
 
 
-def check_table(X: Any, argument: str = "X") -> Table:
+def check_table(X: Any) -> Table:
     """Check observations and return them as one contiguous block.
 
     Parameters
     ----------
     X : array-like of shape (n_observations, n_features), data frame or DataArray
         Any data frame that narwhals reads (pandas, polars, pyarrow, ...).
-    argument : str
-        How errors call it.
 
     Raises
     ------
@@ -57,17 +55,17 @@ def check_table(X: Any, argument: str = "X") -> Table:
     """
     if isinstance(X, Table):
         return X
-    raw, names, obs_ids = _unpack(X, argument)
-    raw = _check_two_dimensional(raw, argument)
+    raw, names, obs_ids = _unpack(X)
+    raw = _check_two_dimensional(raw)
     named = names is not None
     names = names or tuple(f"x{j}" for j in range(raw.shape[1]))
-    values = _as_floats(raw, names, argument)
-    _check_finite(values, names, argument)
+    values = _as_floats(raw, names)
+    _check_finite(values, names)
     obs_ids = np.arange(len(values)) if obs_ids is None else np.asarray(obs_ids)
     return Table(values, names, obs_ids, named)
 
 
-def _unpack(X: Any, argument: str):
+def _unpack(X: Any):
     """Return raw values, feature names and observation ids; None where unnamed."""
     if hasattr(X, "dims") and hasattr(X, "indexes"):  # an xarray.DataArray
         coords = [X.indexes.get(dim) for dim in X.dims]
@@ -79,7 +77,7 @@ def _unpack(X: Any, argument: str):
     except TypeError:
         if hasattr(X, "sparse") or hasattr(X, "tocsr"):
             raise InputError(
-                argument,
+                "X",
                 "be dense",
                 "a sparse matrix",
                 "Call `.toarray()` on it first.",
@@ -90,13 +88,13 @@ def _unpack(X: Any, argument: str):
     if all(isinstance(name, numbers.Integral) for name in getattr(X, "columns", "x")):
         columns = None
     raw = [column.to_numpy() for column in frame.iter_columns()]
-    _check_numeric_columns(raw, frame.columns, argument)
+    _check_numeric_columns(raw, frame.columns)
     shape = (len(frame), len(raw))
     block = np.column_stack(raw) if raw else np.empty(shape)
     return block, tuple(columns) if columns else None, index
 
 
-def _check_numeric_columns(columns, names, argument):
+def _check_numeric_columns(columns, names):
     text = [
         str(name)
         for name, column in zip(names, columns, strict=True)
@@ -104,19 +102,19 @@ def _check_numeric_columns(columns, names, argument):
     ]
     if text:
         raise InputError(
-            argument,
+            "X",
             "have numeric columns only",
             f"text or objects in column {', '.join(map(repr, text))}",
             "Drop these columns or encode them as numbers.",
         )
 
 
-def _check_two_dimensional(raw: Any, argument: str) -> NDArray[Any]:
+def _check_two_dimensional(raw: Any) -> NDArray[Any]:
     try:
         array = np.asarray(raw)
     except ValueError:
         raise InputError(
-            argument, "be rectangular", "rows of different lengths", "Pad or drop rows."
+            "X", "be rectangular", "rows of different lengths", "Pad or drop rows."
         ) from None
     if array.ndim != 2:
         remedy = (
@@ -125,11 +123,11 @@ def _check_two_dimensional(raw: Any, argument: str) -> NDArray[Any]:
             else "Give rows of observations by columns of features."
         )
         got = f"an array of {array.ndim} dimension{'s' * (array.ndim != 1)}"
-        raise InputError(argument, "be two-dimensional", got, remedy)
+        raise InputError("X", "be two-dimensional", got, remedy)
     if 0 in array.shape:
         rows, columns = array.shape
         raise InputError(
-            argument,
+            "X",
             "have at least one row and one column",
             f"0 {'sample' if rows == 0 else 'feature'}(s) (shape=({rows}, {columns})) "
             "while a minimum of 1 is required",
@@ -138,12 +136,12 @@ def _check_two_dimensional(raw: Any, argument: str) -> NDArray[Any]:
     return array
 
 
-def _as_floats(array, names, argument):
+def _as_floats(array, names):
     if array.dtype == np.float32:
         return np.ascontiguousarray(array)
     if np.iscomplexobj(array):
         raise InputError(
-            argument,
+            "X",
             "be real",
             "complex numbers",
             "Complex data not supported: split them into two columns.",
@@ -153,7 +151,7 @@ def _as_floats(array, names, argument):
     except (TypeError, ValueError):
         row, column = _first_text(array)
         raise InputError(
-            argument,
+            "X",
             "be numeric",
             f"{array.item(row, column)!r} at row {row}, column {names[column]!r}",
             "Drop text columns or encode them as numbers.",
@@ -169,7 +167,7 @@ def _first_text(array):
     return 0, 0
 
 
-def _check_finite(values, names, argument):
+def _check_finite(values, names):
     # A sum is finite only if every term is: one pass without a mask in memory.
     with np.errstate(all="ignore"):
         if np.isfinite(values.sum(dtype=np.float64)):
@@ -179,7 +177,7 @@ def _check_finite(values, names, argument):
         return
     row, column = np.argwhere(bad)[0]
     raise InputError(
-        argument,
+        "X",
         "be finite",
         f"{bad.sum()} non-finite values (NaN or inf), the first at row {row}, "
         f"column {names[column]!r}",
@@ -187,9 +185,7 @@ def _check_finite(values, names, argument):
     )
 
 
-def check_fittable(
-    table: Table, n_components: int, argument: str = "X", *, distinct: bool = True
-) -> None:
+def check_fittable(table: Table, n_components: int, *, distinct: bool = True) -> None:
     """Refuse data on which a mixture of `n_components` cannot be estimated.
 
     `distinct` asks for as many distinct rows; regularised fits can do with fewer.
@@ -199,14 +195,14 @@ def check_fittable(
     if table.n_observations > 1 and len(constant):
         j = constant[0]
         raise InputError(
-            argument,
+            "X",
             "vary in every column",
             f"the constant {lowest[j]:g} in column {table.feature_names[j]!r}",
             "Drop this column: it tells no groups apart.",
         )
     if table.n_observations < max(n_components, 2):
         raise InputError(
-            argument,
+            "X",
             f"have at least {max(n_components, 2)} rows for `n_components`="
             f"{n_components}",
             f"{table.n_observations} sample{'s' * (table.n_observations != 1)}",
@@ -215,7 +211,7 @@ def check_fittable(
     n_distinct = _count_distinct(table.values, n_components)
     if distinct and n_distinct < n_components:
         raise InputError(
-            argument,
+            "X",
             f"have at least `n_components`={n_components} distinct rows",
             f"{n_distinct} distinct rows",
             f"Lower `n_components` to {n_distinct} or less.",
@@ -232,13 +228,13 @@ def _count_distinct(values, enough):
     return len(seen)
 
 
-def check_not_collinear(covariance, covariance_type: str, argument: str = "X") -> None:
+def check_not_collinear(covariance, covariance_type: str) -> None:
     """Refuse data whose own covariance, as the family sees it, is singular."""
     scale = np.sqrt(np.diag(covariance))
     rank = int((np.linalg.eigvalsh(covariance / np.outer(scale, scale)) > 1e-12).sum())
     if rank < len(scale):
         raise InputError(
-            argument,
+            "X",
             f"have columns that are not collinear for `covariance_type`="
             f"{covariance_type!r}",
             f"{len(scale)} columns that span {rank} dimension{'s' * (rank != 1)}",
@@ -247,21 +243,21 @@ def check_not_collinear(covariance, covariance_type: str, argument: str = "X") -
         )
 
 
-def check_features(table: Table, feature_names, named, argument: str = "X") -> None:
+def check_features(table: Table, feature_names, named) -> None:
     """Refuse observations whose features are not those of the fit."""
     if table.n_features != len(feature_names):
         raise InputError(
-            argument,
+            "X",
             f"have the {len(feature_names)} features of the fit "
             f"({', '.join(feature_names)})",
             f"{table.n_features}",
             "Pass the same columns in the same order "
-            f"({argument} has {table.n_features} features, but GaussianMixture is "
+            f"(X has {table.n_features} features, but GaussianMixture is "
             f"expecting {len(feature_names)} features as input).",
         )
     if named and table.named and table.feature_names != tuple(feature_names):
         raise InputError(
-            argument,
+            "X",
             f"have the columns of the fit ({', '.join(feature_names)})",
             f"({', '.join(table.feature_names)})",
             "Select these columns in this order.",
