@@ -1,15 +1,15 @@
 """`sample`: draws from the posterior of a model, named and with labels resolved."""
 
-import os
 import warnings
 
 import xarray as xr
 
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import PosteriorWarning
+from bayesgmm.kernels.reduce import available_cores
 from bayesgmm.marginal.flat_draws import Settings
 from bayesgmm.marginal.run import METHODS, run
-from bayesgmm.posterior import build_posterior
+from bayesgmm.posterior import POSTERIOR, build_posterior
 from bayesgmm.relabel import relabel
 from bayesgmm.validation import check_choice, check_count, check_seed
 
@@ -66,7 +66,7 @@ def sample(
         draws=check_count("draws", draws),
         tune=check_count("tune", tune),
         chains=check_count("chains", chains),
-        cores=check_count("cores", cores or _n_processors()),
+        cores=available_cores() if cores is None else check_count("cores", cores),
         seed=check_seed(random_seed),
         progress=progress,
     )
@@ -83,12 +83,8 @@ def sample(
     return _relabelled(posterior, model)
 
 
-def _n_processors():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-
-
 def _warn_interrupted(posterior, settings):
-    sizes = posterior["posterior"].sizes
+    sizes = posterior[POSTERIOR].sizes
     warnings.warn(
         f"Sampling was interrupted: {sizes['draw']} of {settings.draws} draws in "
         f"{sizes['chain']} of {settings.chains} chains were kept.",
@@ -98,6 +94,6 @@ def _warn_interrupted(posterior, settings):
 
 
 def _relabelled(posterior, model):
-    if not set(DIMS) <= set(posterior["posterior"].data_vars):
+    if not set(DIMS) <= set(posterior[POSTERIOR].data_vars):
         return posterior
     return relabel(posterior, reference=getattr(model, "em_start", None))

@@ -167,6 +167,11 @@ def test_an_interrupt_keeps_the_draws(faithful):
             "`model` must be a pymc.Model; got str. "
             "Make one with `build_model(X, n_components)`.",
         ),
+        (
+            {"cores": 0},
+            "`cores` must be a whole number of 1 or more; got 0. "
+            "For example `cores=2`.",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(faithful, arguments, text):
