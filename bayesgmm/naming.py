@@ -5,6 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+SURE = 0.9
+"""A row is in doubt if its likeliest group has less than this probability."""
+
 _SINGULAR = {
     "weights": "weight",
     "means": "mean",

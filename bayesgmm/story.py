@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayesgmm.dims import CHAIN, COMPONENT, OBSERVATION
 from bayesgmm.naming import (
+    SURE,
     component_name,
     format_estimate,
     format_number,
@@ -26,8 +27,6 @@ from bayesgmm.verdict import Verdict, describe_optima
 N_DOUBTFUL = 10
 # Named in the title.
 N_FEATURES = 5
-# A row below this is in doubt.
-SURE = 0.9
 INTERVAL = f"{INTERVAL_PROBABILITY:.0%} interval"
 # Columns of a diagnosis that are shown: their header and how numbers are written.
 CHECKS = {

@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
-from bayesgmm.naming import component_name
+from bayesgmm.naming import SURE, component_name
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.plots._style import (
     EM_DASHES,
@@ -26,14 +26,12 @@ from bayesgmm.plots._style import (
     open_axes,
     thin,
 )
-from bayesgmm.posterior import Draws, read_draws
+from bayesgmm.posterior import Draws, read_draws, responsibility_blocks
 from bayesgmm.validation import check_choice, check_features, check_number, check_table
 
 N_DRAWS = 200
 N_ELLIPSES = 60
 N_CORNERS = 121
-# A row is hollow if its best group has less than this probability.
-SURE = 0.9
 
 
 def plot_ellipses(
@@ -134,11 +132,9 @@ def _probabilities(X, draws: Draws | None, fit: MixtureParameters | None) -> Flo
         assert fit is not None
         return responsibilities(X, fit.quadratics)
     kept = thin(draws.n_samples, N_DRAWS)
-    parts = (part[kept] for part in draws.quadratics)
-    total = np.zeros((len(X), draws.n_components))
-    for draw in zip(*parts, strict=True):
-        total += responsibilities(X, Quadratics(*draw))
-    return total / len(kept)
+    quadratics = Quadratics(*(part[kept] for part in draws.quadratics))
+    blocks = responsibility_blocks(X, quadratics)
+    return np.concatenate([block.mean(axis=0) for _, block in blocks])
 
 
 def _draw_rows(ax, points, shares):
