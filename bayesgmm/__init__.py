@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.priors import default_priors as default_priors
     from bayesgmm.relabel import relabel as relabel
+    from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
 
     __version__: str
@@ -56,6 +57,7 @@ _HOME = {
     "plot_membership": "plots.membership",
     "relabel": "relabel",
     "sample": "sampling",
+    "unrelabel": "relabel",
 }
 _MODULES = ("datasets", "errors")
 
