@@ -1,4 +1,4 @@
-"""Arithmetic of sufficient statistics: they add, and they give moments."""
+"""From sufficient statistics to the moments of an M-step."""
 
 from typing import NamedTuple
 
@@ -21,11 +21,6 @@ class Moments(NamedTuple):
     counts: Floats
     means: Floats
     scatters: Floats
-
-
-def add(a: SufficientStatistics, b: SufficientStatistics) -> SufficientStatistics:
-    """Add statistics of two sets of rows that were centred on the same means."""
-    return SufficientStatistics(*(x + y for x, y in zip(a, b, strict=True)))
 
 
 def moments(statistics: SufficientStatistics, means: Floats) -> Moments:
