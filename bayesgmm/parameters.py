@@ -41,6 +41,7 @@ class MixtureParameters:
 
     @property
     def family(self) -> CovarianceFamily:
+        """What `covariance_type` stands for."""
         return covariance_family(self.covariance_type)
 
     @property
@@ -51,10 +52,12 @@ class MixtureParameters:
 
     @property
     def precisions_cholesky(self) -> Floats:
+        """Upper triangular P, precision = P P^T, shaped like `covariances`."""
         return invert_cholesky(self.covariances)
 
     @property
     def quadratics(self) -> Quadratics:
+        """The mixture as the kernels see it."""
         return build_quadratics(self.weights, self.means, self.precisions_cholesky)
 
     def permute(self, order) -> "MixtureParameters":

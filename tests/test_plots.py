@@ -99,6 +99,7 @@ class TestDensity:
 class TestEllipses:
     def test_em_ellipse_is_the_quantile_of_the_distance(self, ax):
         plot_ellipses(X, em=EM, probability=0.8, ax=ax)
+        assert len(ax.lines) == 2
         for k, item in enumerate(ax.lines):
             z = item.get_xydata() - EM.means[k]
             distance = np.einsum("ni,ij,nj->n", z, np.linalg.inv(EM.covariances[k]), z)

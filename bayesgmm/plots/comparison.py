@@ -30,6 +30,10 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
         From `bayesgmm.compare`.
     ax : matplotlib Axes, optional
         Where to draw, default a new figure as high as there are parameters.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     table = free_parameters(comparison.table)
     shown = _choose(table)

@@ -57,6 +57,10 @@ def plot_density(
     ax : matplotlib Axes, optional
         Where to draw, default a new figure.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     InputError

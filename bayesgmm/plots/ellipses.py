@@ -65,6 +65,10 @@ def plot_ellipses(
     ax : matplotlib Axes, optional
         Where to draw, default a new figure.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     InputError

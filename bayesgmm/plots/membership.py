@@ -40,6 +40,10 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
         From `bayesgmm.membership`.
     ax : matplotlib Axes, optional
         Where to draw, default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     table = membership.transpose(OBSERVATION, COMPONENT, ...)
     probability = table["probability"].values
