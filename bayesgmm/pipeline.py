@@ -18,6 +18,7 @@ import xarray as xr
 
 from bayesgmm.compare import Comparison, compare
 from bayesgmm.diagnose import Diagnosis, diagnose
+from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
 from bayesgmm.files import save_analysis
@@ -27,7 +28,13 @@ from bayesgmm.priors import Priors, default_priors
 from bayesgmm.progress import announce
 from bayesgmm.report import summary_text, write_report
 from bayesgmm.sampling import sample
-from bayesgmm.validation import Table, check_count, check_seed, check_table
+from bayesgmm.validation import (
+    Table,
+    check_count,
+    check_fittable,
+    check_seed,
+    check_table,
+)
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
 
@@ -41,7 +48,8 @@ class Analysis:
     data : Table
     em : GaussianMixture
     selection : pandas.DataFrame or None
-        BIC by number of components (lower is better), if several were tried.
+        BIC by number of components (lower is better), if several were tried, and how
+        EM ended: converged, iteration limit, spurious or collapsed.
     priors : Priors
     posterior : xarray.DataTree
     diagnosis : Diagnosis
@@ -96,7 +104,9 @@ def fit(
     ----------
     X : array-like of shape (n_observations, n_features) or data frame
     n_components : int, or several
-        Of several, the one with the lowest BIC of the EM fits is used.
+        Of several, the one with the lowest BIC of the EM fits is used. Fits in which a
+        component collapsed or rests on too few rows to be a group come last: their
+        likelihood can be as high as one likes.
     covariance_type : {"full", "tied", "diag", "spherical"}
     draws, chains : int
         Of NUTS; `draws` is per chain.
@@ -167,17 +177,35 @@ def _candidates(n_components):
 
 def _fit_em(table, candidates, covariance_type, seed):
     """Fit every candidate; return the best by BIC, and a table if there are several."""
+    check_fittable(table, candidates[-1])
     settings = {"covariance_type": covariance_type, "random_state": seed}
-    fits = {k: GaussianMixture(k, **settings).fit(table) for k in candidates}
-    bic = {k: em.bic(table) for k, em in fits.items()}
-    best = min(bic, key=bic.__getitem__)
-    if len(candidates) == 1:
-        return fits[best], None
+    fits = [GaussianMixture(k, **settings).fit(table) for k in candidates]
     rows = [
-        {"n_components": k, "log_likelihood": em.log_likelihood_, "bic": bic[k]}
-        for k, em in fits.items()
+        {
+            "n_components": em.n_components,
+            "log_likelihood": em.log_likelihood_,
+            "bic": em.bic(table),
+            "em": _describe_end(em),
+        }
+        for em in fits
     ]
-    return fits[best], pd.DataFrame(rows).set_index("n_components")
+    # A component without spread makes the likelihood as high as one likes.
+    best = min(
+        range(len(fits)), key=lambda i: (_is_degenerate(fits[i]), rows[i]["bic"])
+    )
+    selection = pd.DataFrame(rows).set_index("n_components")
+    return fits[best], selection if len(candidates) > 1 else None
+
+
+def _is_degenerate(em):
+    """Tell whether a component of the fit is no group, but a few rows or ties."""
+    return em.status_ is Status.COLLAPSED or em.restarts_.spurious
+
+
+def _describe_end(em):
+    if em.status_ is not Status.COLLAPSED and em.restarts_.spurious:
+        return "spurious"
+    return em.status_.name.lower().replace("_", " ")
 
 
 class _Stopwatch:

@@ -9,6 +9,8 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.errors import InputError
+from bayesgmm.pipeline import _fit_em
+from bayesgmm.validation import check_table
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,26 @@ def test_bad_numbers_of_components_are_refused(n_components, text):
     with pytest.raises(InputError) as refused:
         bg.fit(np.zeros((5, 2)) + np.arange(10).reshape(5, 2), n_components)
     assert str(refused.value) == text
+
+
+@pytest.mark.filterwarnings("ignore:All 10 runs collapsed")
+@pytest.mark.parametrize(
+    ("name", "decimals", "n_components", "ends"),
+    [
+        ("galaxies", 3, 3, {3: "converged", 6: "spurious"}),
+        ("faithful", 0, 1, {1: "converged", 2: "collapsed", 6: "collapsed"}),
+    ],
+)
+def test_bic_counts_no_groups_without_spread(name, decimals, n_components, ends):
+    """Two galaxies have a variance, and rounded eruptions have none within a minute."""
+    X = check_table(bg.datasets.load(name).round(decimals))
+    em, selection = _fit_em(X, list(range(1, 7)), "full", seed=1)
+    assert selection["bic"].idxmin() == 6
+    assert em.n_components == n_components
+    assert selection["em"][list(ends)].to_dict() == ends
+
+
+def test_too_many_groups_are_refused_before_fewer_are_fitted(monkeypatch):
+    monkeypatch.setattr("bayesgmm.pipeline.GaussianMixture", None)
+    with pytest.raises(InputError, match="at least 273 rows"):
+        bg.fit(bg.datasets.load("faithful"), [2, 273], progress=False)
