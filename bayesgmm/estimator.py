@@ -203,7 +203,17 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None) -> Ints:
-        """Fit, then return the label of every row; see `fit` and `predict`."""
+        """Fit, then return the label of every row.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        array of int, shape (n_samples,)
+        """
         return self.fit(X, y, sample_weight).predict(X)
 
     def summary(self) -> str:

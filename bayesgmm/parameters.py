@@ -61,7 +61,13 @@ class MixtureParameters:
         return build_quadratics(self.weights, self.means, self.precisions_cholesky)
 
     def permute(self, order) -> "MixtureParameters":
-        """Return the same mixture with component ``order[k]`` at place k."""
+        """Return the same mixture with component ``order[k]`` at place k.
+
+        Parameters
+        ----------
+        order : array-like of int, shape (n_components,)
+            A permutation of 0, 1, ...
+        """
         order = np.asarray(order)
         return replace(
             self,

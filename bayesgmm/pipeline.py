@@ -80,11 +80,32 @@ class Analysis:
         return summary_text(self)
 
     def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML file and return its path."""
+        """Write one self-contained HTML file.
+
+        Parameters
+        ----------
+        path : path
+            Of the file; one that exists is replaced in one step.
+
+        Returns
+        -------
+        pathlib.Path
+        """
         return write_report(self, path)
 
     def save(self, directory: str | Path) -> Path:
-        """Write report.html, posterior.nc, em.json and membership.csv."""
+        """Write report.html, posterior.nc, em.json and membership.csv.
+
+        Parameters
+        ----------
+        directory : path
+            Made if it is not there; files of these names are replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+        """
         return save_analysis(self, directory)
 
 

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from bayesgmm.kernels.elementary import serial
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@serial
 def covariance_cholesky(sds, partials):
     """Build Cholesky factors of covariances.
 
@@ -43,7 +44,7 @@ def covariance_cholesky(sds, partials):
     return lower
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@serial
 def covariance_cholesky_pullback(sds, partials, lower, cotangent):
     """Return the gradient in `sds` and `partials` of ``sum(cotangent * lower)``.
 
@@ -73,7 +74,7 @@ def covariance_cholesky_pullback(sds, partials, lower, cotangent):
     return in_sds, in_partials
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@serial
 def partial_correlations(lower):
     """Read the partial correlations out of Cholesky factors of covariances."""
     n, n_features = lower.shape[0], lower.shape[1]
@@ -91,7 +92,7 @@ def partial_correlations(lower):
     return partials
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@serial
 def precision_cholesky(lower):
     """Turn Cholesky factors of covariances into those of precisions.
 
@@ -117,7 +118,7 @@ def precision_cholesky(lower):
     return upper, half_log_determinant
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@serial
 def precision_cholesky_pullback(upper, upper_cotangent, log_cotangent):
     """Return the gradient in `lower`: ``-tril(P Pbar^T P)``, and the log's part."""
     n, d = upper.shape[0], upper.shape[1]

@@ -1,8 +1,4 @@
-"""What every kernel needs: the compilers, the block size, exp and log for vectors.
-
-Numba's disk cache watches one file at a time: after an edit here or in `tiles`,
-touch `rows` too, or its old machine code stays.
-"""
+"""What every kernel needs: the compilers, the block size, exp and log for vectors."""
 
 import numpy as np
 from numba import njit
@@ -10,6 +6,7 @@ from numba import njit
 BLOCK = 128  # rows; a constant, so that inner loops need no remainder
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+serial = njit(**_OPTIONS)
 # Written order of operations: exp and log hide rounding tricks in it.
 exact = njit(fastmath={"contract"}, **_OPTIONS)
 # Sums in any order, so that they vectorise. No nnan and no ninf: an offset of -inf

@@ -9,18 +9,18 @@ precisions ``-outer_products P``.
 import math
 
 import numpy as np
-from numba import njit
 
 from bayesgmm.kernels.cholesky import (
     precision_cholesky,
     precision_cholesky_pullback,
 )
+from bayesgmm.kernels.elementary import serial
 from bayesgmm.kernels.rows import fused
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@serial
 def log_likelihood_and_gradient(X, sample_weight, weights, means, cholesky):
     """Score rows of observations; differentiate their sum.
 
@@ -52,7 +52,7 @@ def log_likelihood_and_gradient(X, sample_weight, weights, means, cholesky):
     return rows, counts / weights, in_means, in_cholesky
 
 
-@njit(cache=True, nogil=True)
+@serial
 def _differentiate(upper, sums, outer_products, in_means, in_upper):
     """Fill the gradient of one component in its mean and precision factor."""
     d = len(sums)
@@ -67,7 +67,7 @@ def _differentiate(upper, sums, outer_products, in_means, in_upper):
                 in_upper[i, j] -= outer_products[i, m] * upper[m, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@serial
 def weighted_gradient(
     cotangent,
     X,
@@ -90,7 +90,7 @@ def weighted_gradient(
     return log_likelihood_and_gradient(X, row_weight, weights, means, cholesky)[1:]
 
 
-@njit(cache=True, nogil=True)
+@serial
 def _row_weight(sample_weight, n):
     """One weight a row, or an empty array if all are 1."""
     if len(sample_weight) == n:

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from bayesgmm.kernels.elementary import serial
 
 
-@njit(cache=True, nogil=True)
+@serial
 def weights_from_log_ratios(log_ratios):
     """Return weights with ``log(w[:-1] / w[-1]) = log_ratios``."""
     weights = np.empty(len(log_ratios) + 1)
@@ -20,7 +21,7 @@ def weights_from_log_ratios(log_ratios):
     return weights / total
 
 
-@njit(cache=True, nogil=True)
+@serial
 def weights_from_log_ratios_pullback(weights, cotangent):
     """Return the gradient in the log ratios of ``sum(cotangent * weights)``."""
     mean = (weights * cotangent).sum()

@@ -74,17 +74,20 @@ class MvNormalMixture(Continuous):
 
     @classmethod
     def dist(cls, weights, means, cholesky, sample_weight=None, **kwargs):
+        """Return the distribution outside a model, as `pm.Normal.dist` does."""
         if sample_weight is None:
             sample_weight = pt.ones((1,))
         return super().dist([weights, means, cholesky, sample_weight], **kwargs)
 
     def support_point(rv, size, weights, means, cholesky, sample_weight):  # noqa: ARG002
+        """Return the mean of the mixture: where PyMC starts if nothing says better."""
         centre = (weights[:, None] * means).sum(0)
         if rv_size_is_none(size):
             return centre
         return pt.full(pt.concatenate([size, [means.shape[-1]]]), centre)
 
     def logp(value, weights, means, cholesky, sample_weight):
+        """Return the weighted log-density of a row, or of each row."""
         rows = value[None] if value.ndim == 1 else value
         log_p = mixture_log_likelihood(rows, sample_weight, weights, means, cholesky)[0]
         return log_p[0] if value.ndim == 1 else log_p

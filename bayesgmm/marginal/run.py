@@ -31,6 +31,6 @@ def run(
         )
     flat = FlatModel(model)
     draws = METHODS[method](flat, settings)
-    if draws.values.shape[1] == 0:  # stopped during warm-up
+    if draws.values.shape[1] == 0:  # stopped during warm-up: there is nothing to keep
         raise KeyboardInterrupt
     return name_draws(flat, draws), draws
