@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError, did_you_mean
 
+# The square of more overflows, and a sum of rows needs some room.
+LARGEST_SPREAD = 1e140
+# What random generators take.
+LARGEST_SEED = 2**32 - 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -22,6 +27,7 @@ class Table:
     feature_names : tuple of str
     obs_ids : array of shape (n_observations,)
         The index of a pandas frame or coordinate of a DataArray, else 0, 1, ...
+        Text if it is neither numbers nor plain dates.
     named : bool
         Whether the user named the features (a data frame), or we did (an array).
     """
@@ -59,9 +65,10 @@ def check_table(X: Any) -> Table:
     raw = _check_two_dimensional(raw)
     named = names is not None
     names = names or tuple(f"x{j}" for j in range(raw.shape[1]))
+    _check_distinct_names(names)
     values = _as_floats(raw, names)
     _check_finite(values, names)
-    obs_ids = np.arange(len(values)) if obs_ids is None else np.asarray(obs_ids)
+    obs_ids = np.arange(len(values)) if obs_ids is None else _storable(obs_ids)
     return Table(values, names, obs_ids, named)
 
 
@@ -74,6 +81,9 @@ def _unpack(X: Any):
         return X.values, names, coords[0]
     try:
         frame = nw.from_native(X, eager_only=True)
+    except nw.exceptions.DuplicateError:
+        _check_distinct_names([str(name) for name in X.columns])
+        raise
     except TypeError:
         if hasattr(X, "sparse") or hasattr(X, "tocsr"):
             raise InputError(
@@ -94,22 +104,46 @@ def _unpack(X: Any):
     return block, tuple(columns) if columns else None, index
 
 
+def _check_distinct_names(names):
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise InputError(
+            "X",
+            "have a different name for every column",
+            f"column {repeated[0]!r} {names.count(repeated[0])} times",
+            "Rename or drop columns.",
+        )
+
+
+def _storable(obs_ids):
+    """Return ids that files can hold: numbers, plain dates, or else text."""
+    ids = np.asarray(obs_ids)
+    if ids.dtype.kind != "O" or all(isinstance(each, str) for each in ids):
+        return ids
+    levels = (each if isinstance(each, tuple) else (each,) for each in ids)
+    text = np.empty(len(ids), dtype=object)
+    text[:] = [", ".join(map(str, level)) for level in levels]
+    return text
+
+
 def _check_numeric_columns(columns, names):
     text = [
         str(name)
         for name, column in zip(names, columns, strict=True)
-        if not np.issubdtype(column.dtype, np.number) and column.dtype != bool
+        if column.dtype.kind not in "biufc"
     ]
     if text:
         raise InputError(
             "X",
             "have numeric columns only",
-            f"text or objects in column {', '.join(map(repr, text))}",
+            f"text, dates or objects in column {', '.join(map(repr, text))}",
             "Drop these columns or encode them as numbers.",
         )
 
 
 def _check_two_dimensional(raw: Any) -> NDArray[Any]:
+    if np.ma.isMaskedArray(raw):  # NumPy would show what is under the mask
+        raw = np.ma.filled(raw.astype(np.float64), np.nan)
     try:
         array = np.asarray(raw)
     except ValueError:
@@ -123,6 +157,8 @@ def _check_two_dimensional(raw: Any) -> NDArray[Any]:
             else "Give rows of observations by columns of features."
         )
         got = f"an array of {array.ndim} dimension{'s' * (array.ndim != 1)}"
+        if array.ndim == 0:
+            got = f"a {type(raw).__name__}"
         raise InputError("X", "be two-dimensional", got, remedy)
     if 0 in array.shape:
         rows, columns = array.shape
@@ -145,6 +181,10 @@ def _as_floats(array, names):
             "be real",
             "complex numbers",
             "Complex data not supported: split them into two columns.",
+        )
+    if array.dtype.kind in "mM":
+        raise InputError(
+            "X", "be numeric", "dates or durations", "Encode them as numbers."
         )
     try:
         return np.ascontiguousarray(array, dtype=np.float64)
@@ -200,6 +240,7 @@ def check_fittable(table: Table, n_components: int, *, distinct: bool = True) ->
             f"the constant {lowest[j]:g} in column {table.feature_names[j]!r}",
             "Drop this column: it tells no groups apart.",
         )
+    _check_spread(table, highest, lowest)
     if table.n_observations < max(n_components, 2):
         raise InputError(
             "X",
@@ -215,6 +256,23 @@ def check_fittable(table: Table, n_components: int, *, distinct: bool = True) ->
             f"have at least `n_components`={n_components} distinct rows",
             f"{n_distinct} distinct rows",
             f"Lower `n_components` to {n_distinct} or less.",
+        )
+
+
+def _check_spread(table, highest, lowest):
+    """Refuse numbers whose squares do not fit into floating point."""
+    spread = highest.astype(np.float64) / 2 - lowest.astype(np.float64) / 2
+    bad = np.flatnonzero(
+        (spread > LARGEST_SPREAD) | (spread > 0) & (spread < 1 / LARGEST_SPREAD)
+    )
+    if len(bad):
+        j = bad[0]
+        raise InputError(
+            "X",
+            f"spread by more than {1 / LARGEST_SPREAD:g} and less than "
+            f"{LARGEST_SPREAD:g}",
+            f"{2 * spread[j]:.3g} in column {table.feature_names[j]!r}",
+            "Choose another unit for this column.",
         )
 
 
@@ -323,7 +381,12 @@ def check_seed(random_seed: Any) -> int:
     """Return the user's seed, or a fresh one that can be recorded with the result."""
     if random_seed is None:
         return int(np.random.default_rng().integers(2**31))
-    return check_count("random_seed", random_seed, at_least=0)
+    seed = check_count("random_seed", random_seed, at_least=0)
+    if seed <= LARGEST_SEED:
+        return seed
+    raise InputError(
+        "random_seed", f"be at most {LARGEST_SEED}", str(seed), "Choose a smaller one."
+    )
 
 
 def check_number(

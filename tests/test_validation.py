@@ -11,7 +11,7 @@ import scipy.sparse
 from numpy.testing import assert_array_equal
 
 from bayesgmm import GaussianMixture, InputError
-from bayesgmm.validation import check_table
+from bayesgmm.validation import check_seed, check_table
 
 GOOD = np.random.default_rng(0).normal(size=(20, 2))
 FRAME = pd.DataFrame(GOOD, columns=["age", "income"])
@@ -38,8 +38,30 @@ REFUSED = {
         "an array of 3 dimensions. Give rows of observations by columns of features."),
     "strings": ([["a", "b"], ["c", "d"]], {}, {}, "`X` must be numeric; got 'a' at row 0, "
         "column 'x0'. Drop text columns or encode them as numbers."),
-    "a text column": (text_frame(), {}, {}, "`X` must have numeric columns only; got text "
-        "or objects in column 'city'. Drop these columns or encode them as numbers."),
+    "a text column": (text_frame(), {}, {}, "`X` must have numeric columns only; got text, "
+        "dates or objects in column 'city'. Drop these columns or encode them as numbers."),
+    "a column of durations": (FRAME.assign(seen=pd.to_timedelta(np.arange(20), "s")), {},
+        {}, "`X` must have numeric columns only; got text, dates or objects in column "
+        "'seen'. Drop these columns or encode them as numbers."),
+    "an array of dates": ((10 * GOOD).astype("M8[s]"), {}, {}, "`X` must be numeric; got "
+        "dates or durations. Encode them as numbers."),
+    "two columns of a name": (FRAME.set_axis(["age", "age"], axis=1), {}, {}, "`X` must "
+        "have a different name for every column; got column 'age' 2 times. Rename or drop "
+        "columns."),
+    "two columns that print alike": (FRAME.set_axis(["1", 1], axis=1), {}, {}, "`X` must "
+        "have a different name for every column; got column '1' 2 times. Rename or drop "
+        "columns."),
+    "no table": ({"age": [1, 2]}, {}, {}, "`X` must be two-dimensional; got a dict. Give "
+        "rows of observations by columns of features."),
+    "masked": (np.ma.masked_equal(with_cell(99.0), 99.0), {}, {}, "`X` must be finite; "
+        "got 1 non-finite values (NaN or inf), the first at row 17, column 'x1'. Drop or "
+        "impute these rows."),
+    "squares that overflow": (np.c_[GOOD, np.arange(20) * 1e200], {}, {}, "`X` must spread by more than "
+        "1e-140 and less than 1e+140; got 1.9e+201 in column 'x2'. Choose another unit "
+        "for this column."),
+    "squares that vanish": (np.c_[GOOD, np.arange(20) * 1e-200], {}, {}, "`X` must spread by more than "
+        "1e-140 and less than 1e+140; got 1.9e-199 in column 'x2'. Choose another unit "
+        "for this column."),
     "nan": (with_cell(np.nan), {}, {}, "`X` must be finite; got 1 non-finite values (NaN "
         "or inf), the first at row 17, column 'x1'. Drop or impute these rows."),
     "inf in a frame": (pd.DataFrame(with_cell(-np.inf, 3, 0), columns=["age", "income"]),
@@ -181,6 +203,34 @@ def test_a_table_keeps_names_and_index():
     assert table.named
     assert table.values.flags.c_contiguous
     assert_array_equal(table.values, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("index", "third"),
+    [
+        (pd.MultiIndex.from_product([range(10), ["a", "b"]]), "1, a"),
+        (pd.period_range("2020-01-01", periods=20, freq="D"), "2020-01-03"),
+        (pd.date_range("2020", periods=20, tz="UTC"), "2020-01-03 00:00:00+00:00"),
+        (pd.Index(["a", *range(19)]), "1"),
+    ],
+)
+def test_an_index_that_no_file_can_hold_becomes_text(index, third):
+    obs_ids = check_table(FRAME.set_axis(index)).obs_ids
+    assert obs_ids.shape == (20,)
+    assert obs_ids[2] == third
+    assert all(isinstance(each, str) for each in obs_ids)
+
+
+def test_a_plain_index_stays_as_it_is():
+    for index in (pd.date_range("2020", periods=20), pd.RangeIndex(5, 25)):
+        assert_array_equal(check_table(FRAME.set_axis(index)).obs_ids, index)
+
+
+def test_seeds_that_no_generator_takes_are_refused():
+    assert check_seed(2**32 - 1) == 2**32 - 1
+    message = "`random_seed` must be at most 4294967295; got 4294967296. Choose a"
+    with pytest.raises(InputError, match=message):
+        check_seed(2**32)
 
 
 def test_large_finite_numbers_are_finite():
