@@ -10,7 +10,9 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.invariants import convergence, find_solutions, halves, invariants
 from bayesgmm.posterior import (
+    APPROXIMATE,
     COMPONENT,
+    POSTERIOR,
     RELABELLING,
     SAMPLE_DIMS,
     Draws,
@@ -124,6 +126,7 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
         confidence=confidence,
         separation=_separation(draws),
         moved=draws.n_chains == 1 and _moved(values),
+        approximate=bool(posterior[POSTERIOR].attrs.get(APPROXIMATE, False)),
     )
     verdict = judge(evidence)
     return Diagnosis(

@@ -17,6 +17,8 @@ from bayesgmm.validation import Table, check_features, check_table
 
 POSTERIOR, SAMPLE_STATS, RELABELLING = "posterior", "sample_stats", "relabelling"
 LOG_LIKELIHOOD = "log_likelihood"
+APPROXIMATE = "approximate"
+"""Attribute of the group posterior: 1 if its draws are from an approximation."""
 DATA_GROUPS = ("constant_data", "observed_data")
 
 INTERVAL_PROBABILITY = 0.9

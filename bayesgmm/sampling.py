@@ -9,7 +9,7 @@ from bayesgmm.errors import PosteriorWarning
 from bayesgmm.kernels.reduce import available_cores
 from bayesgmm.marginal.flat_draws import Settings
 from bayesgmm.marginal.run import METHODS, run
-from bayesgmm.posterior import POSTERIOR, build_posterior
+from bayesgmm.posterior import APPROXIMATE, POSTERIOR, build_posterior
 from bayesgmm.relabel import relabel
 from bayesgmm.validation import check_choice, check_count, check_seed
 
@@ -76,6 +76,7 @@ def sample(
         "random_seed": settings.seed,
         "tuning_steps": tune,
         "sampling_time": raw.seconds,
+        APPROXIMATE: int(not raw.stats),  # a number, for files
     }
     posterior = build_posterior(*named, attrs)
     if raw.interrupted:

@@ -9,6 +9,10 @@ import pandas as pd
 R_HAT_LIMIT = 1.1
 """Above it chains have not mixed (Gelman and Rubin 1992); 1.01 is the aim."""
 
+FEWEST_EFFECTIVE = 100
+"""With fewer effective draws the error of a posterior mean exceeds a tenth of its sd,
+and ends of intervals are guesses; 400 is the aim (Vehtari et al. 2021)."""
+
 SEPARATELY_IDENTIFIED = 3.0
 """Some feature must tell two components apart by so many posterior sds.
 
@@ -38,7 +42,8 @@ class Verdict(Enum):
 class Evidence:
     """What the verdict is made from; see `Diagnosis` for most fields.
 
-    `moved` tells that a single chain went from one solution to another.
+    `moved` tells that a single chain went from one solution to another, `approximate`
+    that the draws are not of the posterior, but of an approximation.
     """
 
     invariants: pd.DataFrame
@@ -48,6 +53,7 @@ class Evidence:
     confidence: float
     separation: float
     moved: bool
+    approximate: bool = False
 
     @property
     def r_hat(self) -> float:
@@ -77,7 +83,7 @@ def judge(evidence: Evidence) -> Verdict:
         return Verdict.NOT_MIXED
     if evidence.separation < SEPARATELY_IDENTIFIED:
         return Verdict.COMPONENTS_OVERLAP
-    if evidence.r_hat > R_HAT_LIMIT:
+    if evidence.r_hat > R_HAT_LIMIT or evidence.ess < FEWEST_EFFECTIVE:
         return Verdict.NOT_MIXED
     if evidence.relabelled_r_hat > R_HAT_LIMIT:
         return Verdict.COMPONENTS_OVERLAP
@@ -88,11 +94,29 @@ def judge(evidence: Evidence) -> Verdict:
 
 def say(verdict: Verdict, evidence: Evidence) -> str:
     """Return the verdict with its numbers."""
-    return _SENTENCES[verdict](evidence)
+    return _SENTENCES[verdict](evidence) + _divergences(evidence) + _caution(evidence)
+
+
+def _divergences(evidence: Evidence) -> str:
+    n = int(evidence.chains["n_divergences"].to_numpy().sum())
+    if n == 0:
+        return ""
+    return f" {n:,} draw{'s' * (n > 1)} diverged, near which draws may be missing."
+
+
+def _caution(evidence: Evidence) -> str:
+    if not evidence.approximate:
+        return ""
+    return (
+        " These are independent draws from an approximation: that they agree does not "
+        "tell how good it is. Compare with NUTS."
+    )
 
 
 def _agree(evidence: Evidence) -> str:
-    return f"The chains agree, and no labels switched: {_numbers(evidence)}."
+    alone = len(evidence.chains) == 1
+    who = "The halves of the only chain agree" if alone else "The chains agree"
+    return f"{who}, and no labels switched: {_numbers(evidence)}."
 
 
 def _resolved(evidence: Evidence) -> str:

@@ -170,6 +170,36 @@ def test_one_chain_is_compared_with_itself():
     assert diagnosis.invariants["r_hat"].max() > 1.5
 
 
+@pytest.mark.parametrize("n_draws", [20, 40])
+def test_few_effective_draws_are_not_enough(n_draws):
+    """R-hat is near 1, but ends of intervals are guesses, and no groups overlap."""
+    diagnosis = diagnose(clean(0).isel(draw=slice(0, n_draws)))
+    assert diagnosis.invariants["r_hat"].max() < 1.1
+    assert diagnosis.invariants["ess_bulk"].min() < 100
+    assert diagnosis.verdict is Verdict.NOT_MIXED
+    assert "draws are effective. Draw more." in diagnosis.sentence
+
+
+def test_one_chain_does_not_agree_with_others():
+    sentence = diagnose(clean(0, n_draws=400).isel(chain=[0])).sentence
+    assert sentence.startswith("The halves of the only chain agree, and no labels")
+
+
+def test_divergences_are_told():
+    tree = clean(0).copy(deep=True)
+    tree["sample_stats"]["diverging"].values[1, :7] = True
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.CHAINS_AGREE
+    assert "effective. 7 draws diverged, near which" in diagnosis.sentence
+
+
+def test_approximations_are_not_praised_for_agreeing_with_themselves():
+    tree = clean(0).copy(deep=True)
+    tree["posterior"].attrs["approximate"] = 1
+    assert "does not tell how good it is" in diagnose(tree).sentence
+    assert "approximation" not in diagnose(clean(0)).sentence
+
+
 @pytest.mark.parametrize("n_draws", [1, 2, 3])
 def test_a_few_draws_cannot_be_judged(n_draws):
     diagnosis = diagnose(clean(0).isel(draw=slice(0, n_draws)))

@@ -187,6 +187,8 @@ def test_advi_is_near_nuts(faithful, posterior, method):
     """Posterior means within half a sd: ADVI is an approximation."""
     approximate = bg.sample(faithful[2], method, random_seed=1, progress=False)
     assert approximate["posterior"].sizes["chain"] == 1
+    assert approximate["posterior"].attrs["approximate"] == 1
+    assert posterior["posterior"].attrs["approximate"] == 0
     for name in ("weights", "means", "standard_deviations"):
         exact = posterior["posterior"][name]
         sd = exact.std(("chain", "draw"))
