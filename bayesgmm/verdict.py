@@ -180,10 +180,25 @@ def describe_optima(optima: pd.DataFrame | None) -> str:
     """Say how many optima there are: chains that start at one cannot see the others."""
     if optima is None:
         return "no EM restarts are known, so chains may share one optimum unawares"
+    if optima.empty:
+        return "no EM restart converged, so its estimate and the chains' start are poor"
     if len(optima) == 1:
-        return "all EM restarts that converged found one optimum"
-    scores = optima["log_likelihood"].to_numpy()
-    return (
-        f"EM restarts found {len(optima)} distinct optima, the second "
-        f"{scores[0] - scores[1]:.2f} below the best in log-likelihood"
-    )
+        found = "all EM restarts that converged found one optimum"
+    else:
+        scores = optima["log_likelihood"].to_numpy()
+        gap = scores[0] - scores[1]
+        found = (
+            f"EM restarts found {len(optima)} distinct optima, the second "
+            f"{abs(gap):.2f} {'below' if gap >= 0 else 'above'} the best in "
+            "log-likelihood"
+        )
+    spurious = int(optima["spurious"].to_numpy().sum()) if "spurious" in optima else 0
+    return found + _spurious(spurious, of=len(optima))
+
+
+def _spurious(n: int, of: int) -> str:
+    """Say how many optima have a component on too few rows; they are listed last."""
+    if n == 0:
+        return ""
+    which = f"{n} of them" if n < of else "every one, the best too,"
+    return f"; {which} with a component on too few rows to be a group"

@@ -14,7 +14,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.invariants import convergence, find_solutions, landmarks
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.relabel import relabel
-from bayesgmm.verdict import Verdict
+from bayesgmm.verdict import Verdict, describe_optima
 
 TWO, THREE = synthetic.TWO_GROUPS, synthetic.THREE_GROUPS
 ONE = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
@@ -297,6 +297,23 @@ def test_optima_of_the_em_fit_are_told():
     assert diagnose(tree).n_optima is None
     parameters = em_of(TWO, ("x0", "x1")).parameters_
     assert diagnose(tree, em=parameters).n_optima is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "spurious", "told"),
+    [
+        ([], [], "no EM restart converged, so its estimate"),
+        ([-3.0, -5.5], [False, False], "2 distinct optima, the second 2.50 below the "
+            "best in log-likelihood"),
+        ([-3.0, -1.0], [False, True], "the second 2.00 above the best in "
+            "log-likelihood; 1 of them with a component on too few rows"),
+        ([-1.0], [True], "found one optimum; every one, the best too, with a "
+            "component on too few rows"),
+    ],
+)  # fmt: skip
+def test_optima_are_told_whatever_the_restarts_found(scores, spurious, told):
+    optima = pd.DataFrame({"log_likelihood": scores, "spurious": spurious})
+    assert told in describe_optima(optima)
 
 
 def test_a_relabelled_posterior_is_judged_as_it_is():

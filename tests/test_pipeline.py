@@ -98,6 +98,15 @@ def test_bic_counts_no_groups_without_spread(name, decimals, n_components, ends)
     assert selection["em"][list(ends)].to_dict() == ends
 
 
+@pytest.mark.filterwarnings("ignore:All 10 runs collapsed")
+def test_a_collapsed_start_still_has_a_story():
+    X = np.vstack([bg.datasets.load("faithful"), [[60.0, 900.0]]])
+    analysis = bg.fit(X, 3, draws=50, chains=2, random_seed=1, progress=False)
+    assert analysis.em.status_.name == "COLLAPSED"
+    assert str(analysis).startswith("3 groups in 273 rows")
+    assert "no EM restart converged" in str(analysis.diagnosis)
+
+
 def test_too_many_groups_are_refused_before_fewer_are_fitted(monkeypatch):
     monkeypatch.setattr("bayesgmm.pipeline.GaussianMixture", None)
     with pytest.raises(InputError, match="at least 273 rows"):
