@@ -97,8 +97,10 @@ class Restarts:
             f"All {len(self.runs)} runs collapsed. In the best one component "
             f"{collapse.component} (weight {collapse.weight:.3g}) shrank onto "
             f"{len(collapse.rows)} rows ({shown}{more}) without spread, where the "
-            "likelihood has no maximum. The parameters kept are those before the "
-            "collapse. Lower `n_components`, look at these rows, choose a simpler "
+            "likelihood has no maximum, or with less than a hundred-thousandth of the "
+            "data's, as happens beside far outliers. The parameters kept are those "
+            "before the collapse. Lower `n_components`, look at these rows and at the "
+            "largest values, choose a simpler "
             f"`covariance_type`, or set `reg_covar`, for example to {ridge:.1g}."
         )
 

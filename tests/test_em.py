@@ -453,6 +453,12 @@ def test_a_collapse_names_component_weight_and_rows():
     assert caught[0].filename == __file__
 
 
+def test_rows_beside_a_far_outlier_are_not_said_to_be_without_spread():
+    X = np.append(np.random.default_rng(0).normal(size=99), 1e7)[:, None]
+    with pytest.warns(CollapseWarning, match="as happens beside far outliers"):
+        GaussianMixture(2, random_state=0).fit(X)
+
+
 def test_rows_of_a_collapse_are_counted_among_all_rows():
     X = tied_data()
     weight = np.ones(45)
