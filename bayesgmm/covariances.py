@@ -10,7 +10,7 @@ from typing import Protocol, final
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.validation import check_choice
+from bayesgmm.arguments import check_choice
 
 
 class CovarianceFamily(Protocol):

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm._typing import Ints
+from bayesgmm.arguments import check_choice, check_count, check_number
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import EMRun, Status, run_em
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
@@ -20,11 +21,8 @@ from bayesgmm.restarts import Restarts
 from bayesgmm.steps import Likelihood
 from bayesgmm.validation import (
     Table,
-    check_choice,
-    check_count,
     check_fittable,
     check_not_collinear,
-    check_number,
     check_sample_weight,
     check_table,
 )

@@ -8,14 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
+from bayesgmm.arguments import check_count
 from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.validation import (
-    check_count,
-    check_features,
-    check_sample_weight,
-    check_table,
-)
+from bayesgmm.validation import check_features, check_sample_weight, check_table
 
 
 class FittedMixture:

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy.special import entr
 
 from bayesgmm._typing import Floats
+from bayesgmm.arguments import check_number
 from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.posterior import (
     INTERVAL_PROBABILITY,
@@ -16,7 +17,7 @@ from bayesgmm.posterior import (
     read_draws,
     responsibility_blocks,
 )
-from bayesgmm.validation import Table, check_number
+from bayesgmm.validation import Table
 
 BOTH, ONE = (OBSERVATION, COMPONENT), (OBSERVATION,)
 VARIABLES = {

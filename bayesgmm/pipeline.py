@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.compare import Comparison, compare
 from bayesgmm.diagnose import Diagnosis, diagnose
 from bayesgmm.em import Status
@@ -28,13 +29,7 @@ from bayesgmm.priors import Priors, default_priors
 from bayesgmm.progress import announce
 from bayesgmm.report import summary_text, write_report
 from bayesgmm.sampling import sample
-from bayesgmm.validation import (
-    Table,
-    check_count,
-    check_fittable,
-    check_seed,
-    check_table,
-)
+from bayesgmm.validation import Table, check_fittable, check_table
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
 

@@ -13,7 +13,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities_draws
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
-from bayesgmm.validation import Table, check_features, check_table
+from bayesgmm.validation import Table, are_named, check_features, check_table
 
 POSTERIOR, SAMPLE_STATS, RELABELLING = "posterior", "sample_stats", "relabelling"
 LOG_LIKELIHOOD = "log_likelihood"
@@ -151,15 +151,8 @@ def observations_of(posterior: xr.DataTree, X: Any = None) -> Table:
     """
     draws = read_draws(posterior)
     table = check_table(_stored_data(posterior, draws.n_features) if X is None else X)
-    check_features(table, draws.feature_names, _named(draws.feature_names))
+    check_features(table, draws.feature_names, are_named(draws.feature_names))
     return table
-
-
-def _named(feature_names) -> bool:
-    """Tell whether the user named the features, or we and xarray did by number."""
-    numbers = range(len(feature_names))
-    ours = tuple(f"x{j}" for j in numbers)
-    return tuple(feature_names) not in (ours, tuple(map(str, numbers)))
 
 
 def _stored_data(posterior, n_features):
@@ -195,7 +188,7 @@ def matching_parameters(
                 f"Fit it with the same {size[2:]} as the model.",
             )
     names = parameters.feature_names, draws.feature_names
-    if names[0] != names[1] and all(map(_named, names)):
+    if names[0] != names[1] and all(map(are_named, names)):
         raise InputError(
             argument,
             f"have the features of the posterior ({', '.join(names[1])})",

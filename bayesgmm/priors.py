@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesgmm._typing import Floats
+from bayesgmm.arguments import check_count
 from bayesgmm.covariances import covariance_family
-from bayesgmm.validation import check_count, check_fittable, check_table
+from bayesgmm.validation import check_fittable, check_sample_weight, check_table
 
 CONCENTRATION = 1.0
 # A prior mean is anywhere in the bulk of the data or a little beyond.
@@ -72,7 +73,9 @@ def _align(lines):
     return [f"{left:<{width}} ~ {right}" for left, right in halves]
 
 
-def default_priors(X, n_components: int, covariance_type: str = "full") -> Priors:
+def default_priors(
+    X, n_components: int, covariance_type: str = "full", *, sample_weight=None
+) -> Priors:
     """Return weakly informative priors scaled to the data.
 
     Parameters
@@ -83,6 +86,8 @@ def default_priors(X, n_components: int, covariance_type: str = "full") -> Prior
         deviation is that of the column over ``n_components ** (1 / n_features)``, as
         in Fraley and Raftery (2007).
     covariance_type : {"full", "tied", "diag", "spherical"}
+    sample_weight : array-like of shape (n_observations,), optional
+        How often each row counts: a row of weight 0 moves no prior.
 
     Returns
     -------
@@ -105,10 +110,12 @@ def default_priors(X, n_components: int, covariance_type: str = "full") -> Prior
     n_components = check_count("n_components", n_components)
     table = check_table(X)
     check_fittable(table, n_components)
-    sd = table.values.std(axis=0, dtype=np.float64)
+    weight = check_sample_weight(sample_weight, table.n_observations)
+    mean = np.average(table.values, axis=0, weights=weight)
+    sd = np.sqrt(np.average((table.values - mean) ** 2, axis=0, weights=weight))
     return Priors(
         concentration=CONCENTRATION,
-        means_location=table.values.mean(axis=0, dtype=np.float64),
+        means_location=mean,
         means_scale=MEANS_IN_STANDARD_DEVIATIONS * sd,
         sds_log_location=np.log(sd) - np.log(n_components) / table.n_features,
         sds_log_scale=LOG_SD_SCALE,

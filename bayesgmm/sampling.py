@@ -4,6 +4,7 @@ import warnings
 
 import xarray as xr
 
+from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import PosteriorWarning
 from bayesgmm.kernels.reduce import available_cores
@@ -11,7 +12,6 @@ from bayesgmm.marginal.flat_draws import Settings
 from bayesgmm.marginal.run import METHODS, run
 from bayesgmm.posterior import APPROXIMATE, POSTERIOR, build_posterior
 from bayesgmm.relabel import relabel
-from bayesgmm.validation import check_choice, check_count, check_seed
 
 TUNE = 500
 

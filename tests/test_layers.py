@@ -15,7 +15,15 @@ LIMIT = 400
 # A room is a module or a package at the top level; a row, the rooms on one floor.
 # Rooms that stand in one string are one method, split over files.
 ROWS = {
-    "A foundations": ["_typing", "atomic", "dims", "errors", "progress", "validation"],
+    "A foundations": [
+        "arguments",
+        "_typing",
+        "atomic",
+        "dims",
+        "errors",
+        "progress",
+        "validation",
+    ],
     "B kernels": ["kernels"],
     "C the model": ["covariances", "parameters", "quadratics", "statistics"],
     "D beliefs, starts": ["initialise", "priors"],

@@ -367,3 +367,39 @@ def test_priors_of_other_features_are_refused(iris):
     priors = bg.default_priors(iris, 2)
     with pytest.raises(InputError, match="`priors` must have the 2 features of `X`"):
         bg.build_model(iris.iloc[:, :2], 2, priors=priors)
+
+
+@pytest.mark.parametrize("made", ["init", "priors"])
+def test_what_was_made_from_other_columns_is_refused(made):
+    """The same columns in another order would be taken for each other."""
+    X = bg.datasets.load("faithful")
+    swapped = X[["waiting", "eruptions"]]
+    arguments = {
+        "init": lambda: bg.GaussianMixture(2, random_state=0).fit(swapped),
+        "priors": lambda: bg.default_priors(swapped, 2),
+    }
+    with pytest.raises(InputError) as refused:
+        bg.build_model(X, 2, **{made: arguments[made]()})
+    assert str(refused.value) == (
+        f"`{made}` must have the features of `X` (eruptions, waiting); got (waiting, "
+        "eruptions). Make it from the same columns in the same order."
+    )
+
+
+def test_priors_of_another_type_are_refused():
+    with pytest.raises(InputError, match="`priors` must be Priors; got str"):
+        bg.build_model(bg.datasets.load("faithful"), 2, priors="weak")
+
+
+def test_rows_of_weight_zero_move_no_prior(iris):
+    X = iris.iloc[:30, :2].to_numpy()
+    with_stranger = np.vstack([X, [1e5, -1e5]])
+    weight = np.r_[np.ones(30), 0.0]
+    one = bg.default_priors(X, 2)
+    other = bg.default_priors(with_stranger, 2, sample_weight=weight)
+    for name in ("means_location", "means_scale", "sds_log_location"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-12)
+    weighted = bg.build_model(with_stranger, 2, sample_weight=weight)
+    point = random_point(weighted, 0)
+    expected = sum(log_density(bg.build_model(X, 2), point))
+    assert sum(log_density(weighted, point)) == pytest.approx(expected, rel=1e-10)

@@ -11,7 +11,8 @@ import scipy.sparse
 from numpy.testing import assert_array_equal
 
 from bayesgmm import GaussianMixture, InputError
-from bayesgmm.validation import check_seed, check_table
+from bayesgmm.arguments import check_seed
+from bayesgmm.validation import check_table
 
 GOOD = np.random.default_rng(0).normal(size=(20, 2))
 FRAME = pd.DataFrame(GOOD, columns=["age", "income"])

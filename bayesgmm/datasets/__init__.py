@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pandas as pd
 
-from bayesgmm.validation import check_choice
+from bayesgmm.arguments import check_choice
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.util import UNSET
 
+from bayesgmm.arguments import check_count
 from bayesgmm.dims import (
     COMPONENT,
     DIMS,
@@ -25,7 +26,7 @@ from bayesgmm.marginal.transforms import Affine, fisher_z, log_ratio
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.priors import Priors, default_priors
 from bayesgmm.validation import (
-    check_count,
+    are_named,
     check_fittable,
     check_sample_weight,
     check_table,
@@ -76,7 +77,10 @@ def build_model(
     structure = structure_of(covariance_type)
     check_fittable(table, n_components)
     sample_weight = check_sample_weight(sample_weight, table.n_observations)
-    priors = priors or default_priors(table, n_components, covariance_type)
+    if priors is None:
+        priors = default_priors(
+            table, n_components, covariance_type, sample_weight=sample_weight
+        )
     _check_priors(priors, table)
     start = _start(init, table, n_components, covariance_type, sample_weight)
     coords = _coords(table, n_components, structure)
@@ -88,12 +92,31 @@ def build_model(
 
 
 def _check_priors(priors, table):
+    if not isinstance(priors, Priors):
+        raise InputError(
+            "priors",
+            "be Priors",
+            type(priors).__name__,
+            "Make them with `default_priors(X, n_components)`.",
+        )
     if len(priors.means_location) != table.n_features:
         raise InputError(
             "priors",
             f"have the {table.n_features} features of `X`",
             f"{len(priors.means_location)}",
             "Make them with `default_priors(X, n_components)`.",
+        )
+    _check_names("priors", priors.feature_names, table)
+
+
+def _check_names(argument, names, table):
+    """Refuse what was made from other columns, or the same in another order."""
+    if are_named(names) and table.named and tuple(names) != table.feature_names:
+        raise InputError(
+            argument,
+            f"have the features of `X` ({', '.join(table.feature_names)})",
+            f"({', '.join(names)})",
+            "Make it from the same columns in the same order.",
         )
 
 
@@ -110,6 +133,7 @@ def _start(init, table, n_components, covariance_type, sample_weight):
             "{} components, {} features and {!r}".format(*got),
             "Fit the EM estimate with the same settings as the model.",
         )
+    _check_names("init", parameters.feature_names, table)
     return em_start(table.values, parameters, sample_weight)
 
 

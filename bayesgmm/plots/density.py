@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from bayesgmm._typing import Floats
+from bayesgmm.arguments import check_choice
 from bayesgmm.naming import component_name
 from bayesgmm.parameters import as_parameters
 from bayesgmm.plots._style import (
@@ -21,7 +22,7 @@ from bayesgmm.plots._style import (
     thin,
 )
 from bayesgmm.posterior import INTERVAL_PROBABILITY, read_draws
-from bayesgmm.validation import Table, check_choice, check_features, check_table
+from bayesgmm.validation import Table, check_features, check_table
 
 N_GRID = 400
 N_DRAWS = 400

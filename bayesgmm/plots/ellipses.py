@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import chi2
 
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.arguments import check_choice, check_number
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.naming import SURE, component_name
@@ -27,7 +28,7 @@ from bayesgmm.plots._style import (
     thin,
 )
 from bayesgmm.posterior import Draws, read_draws, responsibility_blocks
-from bayesgmm.validation import check_choice, check_features, check_number, check_table
+from bayesgmm.validation import check_features, check_table
 
 N_DRAWS = 200
 N_ELLIPSES = 60

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints, Quadratics
+from bayesgmm.arguments import check_choice
 from bayesgmm.kernels.reduce import labels, log_likelihood_draws
 from bayesgmm.posterior import (
     matching_parameters,
@@ -20,7 +21,6 @@ from bayesgmm.relabel.assignment import Blocks, Relabelling
 from bayesgmm.relabel.ecr import ecr
 from bayesgmm.relabel.permute import permute
 from bayesgmm.relabel.stephens import stephens
-from bayesgmm.validation import check_choice
 
 # Components are told apart by far fewer rows than a raster has: more than this many
 # are thinned, evenly, so that relabelling never takes minutes.

@@ -1,0 +1,57 @@
+"""The door for settings: every number and name of the user is checked here, once."""
+
+import numbers
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.errors import InputError, did_you_mean
+
+# What random generators take.
+LARGEST_SEED = 2**32 - 1
+
+
+def check_choice(argument: str, value: Any, choices: Collection[str]) -> str:
+    """Return `value` if it is one of `choices`, else say which one was meant."""
+    if isinstance(value, str) and value in choices:
+        return value
+    raise InputError(
+        argument, "be a known name", repr(value), did_you_mean(value, choices)
+    )
+
+
+def check_count(argument: str, value: Any, at_least: int = 1) -> int:
+    """Return `value` as an int of `at_least` or more."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if is_integer and int(value) >= at_least:
+        return int(value)
+    raise InputError(
+        argument,
+        f"be a whole number of {at_least} or more",
+        repr(value),
+        f"For example `{argument}={max(at_least, 2)}`.",
+    )
+
+
+def check_seed(random_seed: Any) -> int:
+    """Return the user's seed, or a fresh one that can be recorded with the result."""
+    if random_seed is None:
+        return int(np.random.default_rng().integers(2**31))
+    seed = check_count("random_seed", random_seed, at_least=0)
+    if seed <= LARGEST_SEED:
+        return seed
+    raise InputError(
+        "random_seed", f"be at most {LARGEST_SEED}", str(seed), "Choose a smaller one."
+    )
+
+
+def check_number(
+    argument: str, value: Any, rule: str, holds: Callable[[float], bool]
+) -> float:
+    """Return `value` as a float for which `holds` is true."""
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    number = float(value) if is_real else np.nan
+    if np.isfinite(number) and holds(number):
+        return number
+    raise InputError(argument, rule, repr(value), "Give one such number.")
