@@ -7,7 +7,7 @@ import xarray as xr
 from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import PosteriorWarning
-from bayesgmm.kernels.reduce import available_cores
+from bayesgmm.kernels.threads import available_cores
 from bayesgmm.marginal.flat_draws import Settings
 from bayesgmm.marginal.run import METHODS, run
 from bayesgmm.posterior import APPROXIMATE, POSTERIOR, build_posterior

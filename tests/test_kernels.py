@@ -13,7 +13,7 @@ from bayesgmm.statistics import moments
 
 # Rows around the block of 128, features around the tiles of two and four.
 SHAPES = [(1, 1, 1), (129, 1, 3), (300, 2, 3), (128, 3, 2), (127, 4, 2)]
-SHAPES += [(257, 5, 4), (140, 12, 3), (130, 40, 2)]
+SHAPES += [(257, 5, 4), (131, 6, 3), (140, 12, 3), (150, 10, 4), (130, 40, 2)]
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
 
 
@@ -68,6 +68,23 @@ def test_what_is_kept_of_every_row_is_the_definition(shape, dtype):
     close(reduce.log_likelihood_rows(X, quadratics), rows, rtol=1e-12)
     close(reduce.responsibilities(X, quadratics), shares, **TOLERANCE)
     assert (reduce.labels(X, quadratics) == joint.argmax(1)).all()
+
+
+@pytest.mark.parametrize("n_features", [2, 3, 6, 12, 33])
+@pytest.mark.parametrize("spread", [0.5, 12.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_tiny_components_keep_their_digits(n_features, spread, weighted):
+    X, quadratics, rng = make(700, n_features, 12, spread=spread)
+    weights = 10.0 ** -np.arange(12)
+    offsets = quadratics.offsets + np.log(weights / weights.sum())
+    quadratics = quadratics._replace(offsets=offsets)
+    weight = 1e-40 * rng.gamma(1.0, size=len(X)) if weighted else None
+    got = reduce.one_pass(X, quadratics, sample_weight=weight)
+    expected = oracles.one_pass(X, quadratics, weight)
+    for a, b in zip(got[1], expected[1:], strict=True):
+        for mine, truth in zip(a, np.asarray(b, float), strict=True):
+            scale = np.abs(truth).max()
+            np.testing.assert_allclose(mine / scale, truth / scale, rtol=0, atol=1e-12)
 
 
 def test_scores_are_mixture_densities_summed_over_allocations():

@@ -1,16 +1,13 @@
 """Passes over the data for direct callers: in chunks, on threads, same bits always."""
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
-from typing import Any
 
 import numpy as np
 
 from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
 from bayesgmm.kernels import pointwise
 from bayesgmm.kernels.rows import fused
+from bayesgmm.kernels.threads import run_tasks
 
 # A chunk is about a millisecond of work; see `_chunks`.
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32768, 1024
@@ -58,15 +55,17 @@ def one_pass(
     def run(chunk):
         weight = _NO_WEIGHTS if sample_weight is None else sample_weight[chunk]
         rows, *moments = fused(_as_block(X[chunk]), weight, *quadratics)
-        return rows.sum(), moments
+        return rows.sum(), *moments
 
-    parts = _in_order(run, _chunks(X, quadratics), n_threads)
-    log_likelihood, whole = next(parts)
-    for score, part in parts:
-        log_likelihood += score
-        for total, term in zip(whole, part, strict=True):
-            total += term
-    return float(log_likelihood), SufficientStatistics(*whole)
+    totals: list = [0.0, 0.0, 0.0, 0.0]
+
+    def add(terms):
+        for i, term in enumerate(terms):
+            totals[i] += term
+
+    run_tasks(run, _chunks(X, quadratics), add, n_threads)
+    log_likelihood, *sums = totals
+    return float(log_likelihood), SufficientStatistics(*sums)
 
 
 def log_likelihood_rows(X, quadratics: Quadratics) -> Floats:
@@ -118,7 +117,7 @@ def log_likelihood_draws(X, quadratics: Quadratics) -> Floats:
         some = _take(quadratics, s)
         pointwise.score_draws(_as_block(X[chunk]), *some, scores[i, s])
 
-    _finish(run, list(product(enumerate(chunks), draws)))
+    run_tasks(run, list(product(enumerate(chunks), draws)))
     return scores.sum(0)
 
 
@@ -135,15 +134,8 @@ def responsibilities_draws(X_block, quadratics: Quadratics) -> Floats:
     def run(s):
         pointwise.tabulate_draws(X_block, *_take(quadratics, s), tables[s])
 
-    _finish(run, _draws(quadratics))
+    run_tasks(run, _draws(quadratics))
     return tables
-
-
-def available_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _as_block(X):
@@ -157,7 +149,7 @@ def _fill(X, quadratics, kernel, out, *options):
     def run(chunk):
         kernel(_as_block(X[chunk]), *quadratics, *options, out[chunk])
 
-    _finish(run, _chunks(X, quadratics))
+    run_tasks(run, _chunks(X, quadratics))
     return out
 
 
@@ -179,20 +171,3 @@ def _take(quadratics, s) -> Quadratics:
 def _draws(quadratics) -> list[slice]:
     n_draws = len(quadratics.offsets)
     return [slice(s, min(s + _DRAWS, n_draws)) for s in range(0, n_draws, _DRAWS)]
-
-
-def _in_order(
-    run: Callable[[Any], Any], tasks: list, n_threads: int | None = None
-) -> Iterator[Any]:
-    """Yield the results of tasks in their order; the kernels let go of the GIL."""
-    n_threads = min(n_threads or available_cores(), len(tasks))
-    if n_threads <= 1:
-        yield from map(run, tasks)
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        yield from pool.map(run, tasks)
-
-
-def _finish(run, tasks):
-    for _ in _in_order(run, tasks):
-        pass

@@ -17,6 +17,11 @@ from bayesgmm.kernels.elementary import BLOCK, exact, exp, fast, log
 
 B = BLOCK
 
+# What a row must have of its likeliest component to count in another one's moments:
+# less is lost in the rounding of any component that has a weight above 1e-16.
+_NEGLIGIBLE = 1e-32
+_FEW = B // 5  # rows of a block are added faster one by one than by tiles
+
 
 class Mixture(NamedTuple):
     """Quadratics with their features padded for the tiles."""
@@ -42,7 +47,7 @@ class Workspace(NamedTuple):
 def prepare(offsets, means, precisions_cholesky):
     """Return the padded mixture and the memory for one block."""
     n_components, n_features = means.shape
-    width = 2 if n_features <= 2 else (n_features + 3) // 4 * 4
+    width = 4 if n_features == 3 else (n_features + 1) // 2 * 2
     m = np.zeros((n_components, width))
     p = np.zeros((n_components, width, width))
     for k in range(n_components):
@@ -97,12 +102,24 @@ def joint_block(mixture, space):
             tiles.square_four(x, mean, p, q)
         if width > 4:
             tiles.centre(x, mean, d)
-        for j in range(4, width, 4):
-            tiles.project_first(d, p, j, z)
-            for i in range(4, j, 4):
-                tiles.project_tile(d, p, i, j, z)
-            tiles.square_tile(d, p, j, z, q)
+            _square_others(d, p, z, q)
         _finish_joint(q, offsets[k], space.top)
+
+
+@fast
+def _square_others(d, p, z, q):
+    """Add the squares of the projections of columns 4 and up, the last two if odd."""
+    width = len(p)
+    for j in range(4, width - 3, 4):
+        tiles.project_first(d, p, j, z)
+        for i in range(4, j, 4):
+            tiles.project_tile(d, p, i, j, z)
+        tiles.square_tile(d, p, j, z, q)
+    if width % 4:
+        z[: 2 * B] = 0.0
+        for i in range(0, width - 2, 4):
+            tiles.project_pair(d, p, i, width - 2, z)
+        tiles.square_pair(d, p, width - 2, z, q)
 
 
 @fast
@@ -145,13 +162,18 @@ def _finish_rows(top, total, rows):
 
 @fast
 def share_block(joint, inverse):
-    """Finish the responsibilities of one component and return their sum."""
-    count = 0.0
+    """Finish the responsibilities of a component; return their sum and how many count.
+
+    Negligible ones are left out of the moments, and so set to zero, but not of the sum.
+    """
+    count = n_active = 0.0
     for n in range(B):
+        active = joint[n] > _NEGLIGIBLE
         r = joint[n] * inverse[n]
-        joint[n] = r
         count += r
-    return count
+        joint[n] = r if active else 0.0
+        n_active += 1.0 if active else 0.0
+    return count, n_active
 
 
 @fast
@@ -167,19 +189,30 @@ def statistics_block(mixture, space, counts, sums, outer_products):
     width = mixture.means.shape[1]
     for k in range(len(counts)):
         r, mean = space.joint[k * B : (k + 1) * B], mixture.means[k]
-        count = share_block(r, space.inverse)
-        if count == 0.0:
-            continue
-        counts[k] += count
         if width == 2:
-            tiles.moments_two(x, mean, r, sums[k], outer_products[k])
+            counts[k] += tiles.moments_two(
+                x, mean, r, space.inverse, sums[k], outer_products[k]
+            )
+            continue
+        count, n_active = share_block(r, space.inverse)
+        counts[k] += count
+        if n_active == 0.0:
+            continue
+        if n_active <= _FEW:
+            for n in range(B):
+                if r[n] != 0.0:
+                    tiles.add_row(x[n:], mean, r[n], d, sums[k], outer_products[k])
             continue
         _take_roots(r)
         tiles.weigh(x, mean, r, d, sums[k])
-        for j in range(0, width, 4):
+        for j in range(0, width - 3, 4):
             for i in range(0, j, 4):
                 tiles.outer_tile(d, i, j, outer_products[k])
             tiles.outer_triangle(d, j, outer_products[k])
+        if width % 4:
+            for i in range(0, width - 2, 4):
+                tiles.outer_pair(d, i, width - 2, outer_products[k])
+            tiles.outer_pair_triangle(d, width - 2, outer_products[k])
 
 
 @exact

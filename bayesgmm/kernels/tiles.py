@@ -99,15 +99,40 @@ def square_tile(d, p, i, z, q):
 
 
 @fast
-def moments_two(x, mean, r, sums, outer):
-    """Add sums and outer products of two features, weighted by r."""
-    m0, m1 = mean[0], mean[1]
-    s0 = s1 = s00 = s01 = s11 = 0.0
+def project_pair(d, p, i, j, z):
+    """Add features i..i+3 to the projections z of columns j and j+1."""
+    d = d[i * B : (i + 4) * B]
+    p00, p10, p20, p30 = p[i, j], p[i + 1, j], p[i + 2, j], p[i + 3, j]
+    p01, p11, p21, p31 = p[i, j + 1], p[i + 1, j + 1], p[i + 2, j + 1], p[i + 3, j + 1]
     for n in range(B):
+        d0, d1, d2, d3 = d[n], d[n + B], d[n + B2], d[n + B3]
+        z[n] += d0 * p00 + d1 * p10 + d2 * p20 + d3 * p30
+        z[n + B] += d0 * p01 + d1 * p11 + d2 * p21 + d3 * p31
+
+
+@fast
+def square_pair(d, p, i, z, q):
+    """Finish the projections of columns i and i+1, add their squares to q."""
+    d = d[i * B : (i + 2) * B]
+    p00, p01, p11 = p[i, i], p[i, i + 1], p[i + 1, i + 1]
+    for n in range(B):
+        z0 = z[n] + d[n] * p00
+        z1 = z[n + B] + d[n] * p01 + d[n + B] * p11
+        q[n] += z0 * z0 + z1 * z1
+
+
+@fast
+def moments_two(x, mean, joint, inverse, sums, outer):
+    """Add sums and outer products of two features, weighted; return the weight."""
+    m0, m1 = mean[0], mean[1]
+    s = s0 = s1 = s00 = s01 = s11 = 0.0
+    for n in range(B):
+        r = joint[n] * inverse[n]
         d0 = x[n] - m0
         d1 = x[n + B] - m1
-        w0 = d0 * r[n]
-        w1 = d1 * r[n]
+        w0 = d0 * r
+        w1 = d1 * r
+        s += r
         s0 += w0
         s1 += w1
         s00 += w0 * d0
@@ -118,6 +143,7 @@ def moments_two(x, mean, r, sums, outer):
     outer[0, 0] += s00
     outer[0, 1] += s01
     outer[1, 1] += s11
+    return s
 
 
 @fast
@@ -131,6 +157,19 @@ def weigh(x, mean, root, d, sums):
             di[n] = w
             total += w * root[n]
         sums[i] += total
+
+
+@fast
+def add_row(x, mean, r, d, sums, outer):
+    """Add the moments of one row, weighted by r: a full square, which has no ends."""
+    width = len(mean)
+    for i in range(width):
+        d[i] = x[i * B] - mean[i]
+    for i in range(width):
+        w, row = r * d[i], outer[i]
+        sums[i] += w
+        for j in range(width):
+            row[j] += w * d[j]
 
 
 @fast
@@ -150,6 +189,42 @@ def outer_tile(d, i, j, outer):
     _add_row(outer[i + 1], j, s10, s11, s12, s13)
     _add_row(outer[i + 2], j, s20, s21, s22, s23)
     _add_row(outer[i + 3], j, s30, s31, s32, s33)
+
+
+@fast
+def outer_pair(d, i, j, outer):
+    """Add products of features i..i+3 with features j and j+1."""
+    a, b = d[i * B : (i + 4) * B], d[j * B : (j + 2) * B]
+    s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = 0.0
+    for n in range(B):
+        a0, a1, a2, a3 = a[n], a[n + B], a[n + B2], a[n + B3]
+        b0, b1 = b[n], b[n + B]
+        s00, s01 = s00 + a0 * b0, s01 + a0 * b1
+        s10, s11 = s10 + a1 * b0, s11 + a1 * b1
+        s20, s21 = s20 + a2 * b0, s21 + a2 * b1
+        s30, s31 = s30 + a3 * b0, s31 + a3 * b1
+    _add_pair(outer[i], j, s00, s01)
+    _add_pair(outer[i + 1], j, s10, s11)
+    _add_pair(outer[i + 2], j, s20, s21)
+    _add_pair(outer[i + 3], j, s30, s31)
+
+
+@fast
+def outer_pair_triangle(d, i, outer):
+    """Add products of features i and i+1 with each other, upper triangle."""
+    a = d[i * B : (i + 2) * B]
+    s00 = s01 = s11 = 0.0
+    for n in range(B):
+        a0, a1 = a[n], a[n + B]
+        s00, s01, s11 = s00 + a0 * a0, s01 + a0 * a1, s11 + a1 * a1
+    _add_pair(outer[i], i, s00, s01)
+    _add_pair(outer[i + 1], i, 0.0, s11)
+
+
+@fast
+def _add_pair(row, j, s0, s1):
+    row[j] += s0
+    row[j + 1] += s1
 
 
 @fast
