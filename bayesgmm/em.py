@@ -24,6 +24,8 @@ from bayesgmm.steps import (
     squarem_steps,
 )
 
+ROUNDING = 1e-13  # gains of the mean log-likelihood below it may be none
+
 
 class Status(Enum):
     """How a run ended, in a sentence that says what to do."""
@@ -125,11 +127,16 @@ class EMRun:
             if tol is None
             else f"a gain below tol={tol:g}"
         )
+        advice = (
+            "Raise `max_iter`, go on with `warm_start=True`, or lower `n_components`."
+            if abs(self.gain) > ROUNDING
+            else "More steps change nothing that can be told from rounding: where data "
+            "are far from zero for their spread, subtract a constant first."
+        )
         return (
             f"EM did not converge in `max_iter`={self.n_iter} steps: the gradient norm "
             f"is {self.gradient_norm:.1e} and the last step added {self.gain:.1e} to "
-            f"the mean log-likelihood, where {asked} is asked. Raise `max_iter`, go on "
-            "with `warm_start=True`, or lower `n_components`."
+            f"the mean log-likelihood, where {asked} is asked. {advice}"
         )
 
 

@@ -1,6 +1,7 @@
 """A table in, a folder of results out."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,31 @@ from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.errors import InputError, did_you_mean
 from bayesgmm.report import write_report
 
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV file; refuse one whose first line does not name the columns."""
+    try:
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            frame = pd.read_csv(path, index_col=False)
+    except pd.errors.ParserWarning:
+        raise InputError(
+            "DATA",
+            "have a name in its first line for every column",
+            f"more numbers in a line of {path.name} than names",
+            "Name every column; separate them by commas and decimals by points.",
+        ) from None
+    if pd.to_numeric(pd.Series(frame.columns), errors="coerce").notna().all():
+        raise InputError(
+            "DATA",
+            "have the names of the columns in its first line",
+            f"numbers ({', '.join(map(str, frame.columns[:3]))})",
+            "Add a first line with names that are no numbers.",
+        )
+    return frame
+
+
 _READERS = {
-    ".csv": pd.read_csv,
+    ".csv": _read_csv,
     ".parquet": pd.read_parquet,
     ".pq": pd.read_parquet,
 }
@@ -68,6 +92,8 @@ def _read(path: Path) -> pd.DataFrame:
         )
     try:
         return reader(path)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(
             "DATA",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayesgmm.errors import InputError
 
 # The square of more overflows, and a sum of rows needs some room.
-LARGEST_SPREAD = 1e140
+LARGEST, LARGEST_SPREAD = 1e150, 1e140
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,20 +205,21 @@ def _first_text(array):
 
 
 def _check_finite(values, names):
-    # A sum is finite only if every term is: one pass without a mask in memory.
-    with np.errstate(all="ignore"):
-        if np.isfinite(values.sum(dtype=np.float64)):
-            return
-    bad = ~np.isfinite(values)
-    if not bad.any():
+    # The extremes are NaN if any value is: two passes without a mask in memory.
+    if values.min() >= -LARGEST and values.max() <= LARGEST:
         return
+    bad = ~(np.abs(values) <= LARGEST)
     row, column = np.argwhere(bad)[0]
+    where = f"the first at row {row}, column {names[column]!r}"
+    n_infinite = np.count_nonzero(~np.isfinite(values))
+    if n_infinite:
+        got = f"{n_infinite} non-finite values (NaN or inf), {where}"
+        raise InputError("X", "be finite", got, "Drop or impute these rows.")
     raise InputError(
         "X",
-        "be finite",
-        f"{bad.sum()} non-finite values (NaN or inf), the first at row {row}, "
-        f"column {names[column]!r}",
-        "Drop or impute these rows.",
+        f"be below {LARGEST:g} in size, or squares overflow",
+        f"{bad.sum()} larger values, {where}",
+        "Choose another unit, or drop values that stand for missing ones.",
     )
 
 

@@ -14,7 +14,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.invariants import convergence, find_solutions, landmarks
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.relabel import relabel
-from bayesgmm.verdict import Verdict, describe_optima
+from bayesgmm.verdict import Evidence, Verdict, describe_optima, judge
 
 TWO, THREE = synthetic.TWO_GROUPS, synthetic.THREE_GROUPS
 ONE = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
@@ -158,6 +158,13 @@ def test_chains_that_wander_have_not_mixed():
     flat = [*parts, covariances.reshape(4, 60, 2, 2, 2)]
     chains = [[part[c] for part in flat] for c in range(4)]
     assert diagnose(synthetic.tree(X, chains)).verdict is Verdict.NOT_MIXED
+
+
+def test_parameters_of_separate_components_that_have_not_mixed_are_no_overlap():
+    good, slow = (pd.DataFrame({"r_hat": [r], "ess_bulk": [900.0]}) for r in (1.0, 1.2))
+    chains = pd.DataFrame({"solution": [0, 0]})
+    evidence = Evidence(good, slow, chains, 0.0, 1.0, separation=9.0, moved=False)
+    assert judge(evidence) is Verdict.NOT_MIXED
 
 
 def test_one_chain_is_compared_with_itself():

@@ -525,6 +525,13 @@ def test_the_limit_of_steps_is_reported_with_numbers():
     assert len(caught) == 1
 
 
+def test_rounding_is_named_where_more_steps_cannot_help():
+    X = numbers("faithful") + 1e10
+    em = GaussianMixture(2, n_init=1, max_iter=60, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="subtract a constant first"):
+        em.fit(X)
+
+
 def test_means_are_exact_far_from_the_origin():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(200, 2)).round(3)
