@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from bayesgmm import errors as errors
     from bayesgmm.compare import Comparison as Comparison
     from bayesgmm.compare import compare as compare
-    from bayesgmm.diagnose import Diagnosis as Diagnosis
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
@@ -33,13 +32,14 @@ if TYPE_CHECKING:
     from bayesgmm.relabel import relabel as relabel
     from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
+    from bayesgmm.verdict import Diagnosis as Diagnosis
 
     __version__: str
 
 _HOME = {
     "Analysis": "pipeline",
     "Comparison": "compare",
-    "Diagnosis": "diagnose",
+    "Diagnosis": "verdict",
     "GaussianMixture": "estimator",
     "InputError": "errors",
     "MixtureParameters": "parameters",

@@ -1,6 +1,5 @@
 """A verdict on the draws of a mixture, and the numbers behind it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,70 +21,7 @@ from bayesgmm.posterior import (
     sample_stat,
 )
 from bayesgmm.relabel import relabel
-from bayesgmm.verdict import Evidence, Verdict, describe_optima, judge, say
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Diagnosis:
-    """A verdict on a posterior, and the numbers behind it.
-
-    Attributes
-    ----------
-    verdict : Verdict
-    sentence : str
-        The verdict with its numbers.
-    invariants : pandas.DataFrame
-        ``mean``, ``sd``, ``r_hat``, ``ess_bulk`` and ``ess_tail`` of quantities that
-        no label switching touches.
-    parameters : pandas.DataFrame
-        The same of the relabelled weights, means and covariances.
-    chains : pandas.DataFrame
-        By chain: mean ``log_likelihood`` and ``lp`` (where there is one), the
-        ``solution`` that it found, 0 the one of highest log-likelihood, its
-        ``switch_rate`` and ``n_divergences``.
-    switch_rate : float
-        Share of draws whose labels are not in the commonest order.
-    confidence : float
-        Mean confidence of relabelling, from 0 to 1.
-    separation : float
-        The least number of posterior sds by which two components differ in the feature
-        that tells them apart best; infinite for one component.
-    n_divergences : int
-    optima : pandas.DataFrame or None
-        The distinct optima that the restarts of the EM fit found. Chains that start at
-        one of them cannot see the others.
-    """
-
-    verdict: Verdict
-    sentence: str
-    invariants: pd.DataFrame
-    parameters: pd.DataFrame
-    chains: pd.DataFrame
-    switch_rate: float
-    confidence: float
-    separation: float
-    n_divergences: int
-    optima: pd.DataFrame | None
-
-    @property
-    def n_optima(self) -> int | None:
-        """How many distinct optima the EM restarts found; None without an EM fit."""
-        return None if self.optima is None else len(self.optima)
-
-    def __str__(self) -> str:
-        table = pd.concat(
-            {"label-invariant": self.invariants, "relabelled": self.parameters}
-        )
-        worst = table.groupby(level=0, sort=False).agg(
-            {"r_hat": "max", "ess_bulk": "min", "ess_tail": "min"}
-        )
-        parts = [
-            self.sentence,
-            worst.to_string(float_format="{:.4g}".format),
-            self.chains.to_string(float_format="{:.4g}".format),
-            f"{self.n_divergences} divergences; {describe_optima(self.optima)}",
-        ]
-        return "\n".join(parts)
+from bayesgmm.verdict import Diagnosis
 
 
 def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis:
@@ -118,7 +54,7 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
     draws = read_draws(posterior)
     values = invariants(draws, table, sample_stat(posterior, "lp"))
     switched, confidence = _relabelling(posterior)
-    evidence = Evidence(
+    return Diagnosis(
         invariants=convergence(values),
         parameters=convergence(_flatten(draws)),
         chains=_chains(posterior, values, switched),
@@ -127,18 +63,6 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
         separation=_separation(draws),
         moved=draws.n_chains == 1 and _moved(values),
         approximate=bool(posterior[POSTERIOR].attrs.get(APPROXIMATE, False)),
-    )
-    verdict = judge(evidence)
-    return Diagnosis(
-        verdict=verdict,
-        sentence=say(verdict, evidence),
-        invariants=evidence.invariants,
-        parameters=evidence.parameters,
-        chains=evidence.chains,
-        switch_rate=evidence.switch_rate,
-        confidence=evidence.confidence,
-        separation=evidence.separation,
-        n_divergences=int(evidence.chains["n_divergences"].to_numpy().sum()),
         optima=getattr(em, "optima_", None),
     )
 

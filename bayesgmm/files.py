@@ -26,7 +26,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             f"more numbers in a line of {path.name} than names",
             "Name every column; separate them by commas and decimals by points.",
         ) from None
-    if pd.to_numeric(pd.Series(frame.columns), errors="coerce").notna().all():
+    if all(_is_number(name) for name in frame.columns):
         raise InputError(
             "DATA",
             "have the names of the columns in its first line",
@@ -34,6 +34,14 @@ def _read_csv(path: Path) -> pd.DataFrame:
             "Add a first line with names that are no numbers.",
         )
     return frame
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 _READERS = {

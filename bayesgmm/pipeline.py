@@ -18,7 +18,7 @@ import xarray as xr
 
 from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.compare import Comparison, compare
-from bayesgmm.diagnose import Diagnosis, diagnose
+from bayesgmm.diagnose import diagnose
 from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
@@ -30,6 +30,7 @@ from bayesgmm.progress import announce
 from bayesgmm.report import summary_text, write_report
 from bayesgmm.sampling import sample
 from bayesgmm.validation import Table, check_fittable, check_table
+from bayesgmm.verdict import Diagnosis
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
 

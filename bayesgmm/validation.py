@@ -206,9 +206,9 @@ def _first_text(array):
 
 def _check_finite(values, names):
     # The extremes are NaN if any value is: two passes without a mask in memory.
-    if values.min() >= -LARGEST and values.max() <= LARGEST:
+    if float(values.min()) >= -LARGEST and float(values.max()) <= LARGEST:
         return
-    bad = ~(np.abs(values) <= LARGEST)
+    bad = ~(np.abs(values, dtype=np.float64) <= LARGEST)
     row, column = np.argwhere(bad)[0]
     where = f"the first at row {row}, column {names[column]!r}"
     n_infinite = np.count_nonzero(~np.isfinite(values))

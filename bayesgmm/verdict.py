@@ -40,11 +40,43 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What the verdict is made from; see `Diagnosis` for most fields.
+class Diagnosis:
+    """A verdict on a posterior, and the numbers behind it.
 
-    `moved` tells that a single chain went from one solution to another, `approximate`
-    that the draws are not of the posterior, but of an approximation.
+    Attributes
+    ----------
+    verdict : Verdict
+    sentence : str
+        The verdict with its numbers.
+    invariants : pandas.DataFrame
+        ``mean``, ``sd``, ``r_hat``, ``ess_bulk`` and ``ess_tail`` of quantities that
+        no label switching touches.
+    parameters : pandas.DataFrame
+        The same of the relabelled weights, means and covariances.
+    chains : pandas.DataFrame
+        By chain: mean ``log_likelihood`` and ``lp`` (where there is one), the
+        ``solution`` that it found, 0 the one of highest log-likelihood, its
+        ``switch_rate`` and ``n_divergences``.
+    switch_rate : float
+        Share of draws whose labels are not in the commonest order.
+    confidence : float
+        Mean confidence of relabelling, from 0 to 1.
+    separation : float
+        The least number of posterior sds by which two components differ in the feature
+        that tells them apart best; infinite for one component.
+    moved : bool
+        Whether a single chain went from one solution to another.
+    approximate : bool
+        Whether the draws are of an approximation to the posterior.
+    optima : pandas.DataFrame or None
+        The distinct optima that the restarts of the EM fit found. Chains that start at
+        one of them cannot see the others.
+    n_optima : int or None
+    n_divergences : int
+    r_hat, relabelled_r_hat : float
+        The highest of the invariants and of the relabelled parameters.
+    ess : float
+        The lowest bulk ESS of the invariants.
     """
 
     invariants: pd.DataFrame
@@ -53,20 +85,59 @@ class Evidence:
     switch_rate: float
     confidence: float
     separation: float
-    moved: bool
+    moved: bool = False
     approximate: bool = False
+    optima: pd.DataFrame | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the draws are good for."""
+        return judge(self)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with its numbers."""
+        return say(self)
+
+    @property
+    def n_optima(self) -> int | None:
+        """How many distinct optima the EM restarts found; None without an EM fit."""
+        return None if self.optima is None else len(self.optima)
+
+    @property
+    def n_divergences(self) -> int:
+        """How many draws diverged."""
+        return int(self.chains["n_divergences"].to_numpy().sum())
 
     @property
     def r_hat(self) -> float:
+        """The highest R-hat of the invariants."""
         return _highest(self.invariants["r_hat"])
 
     @property
     def relabelled_r_hat(self) -> float:
+        """The highest R-hat of the relabelled parameters."""
         return _highest(self.parameters["r_hat"])
 
     @property
     def ess(self) -> float:
+        """The lowest bulk ESS of the invariants."""
         return -_highest(-self.invariants["ess_bulk"])
+
+    def __str__(self) -> str:
+        table = pd.concat(
+            {"label-invariant": self.invariants, "relabelled": self.parameters}
+        )
+        worst = table.groupby(level=0, sort=False).agg(
+            {"r_hat": "max", "ess_bulk": "min", "ess_tail": "min"}
+        )
+        parts = [
+            self.sentence,
+            worst.to_string(float_format="{:.4g}".format),
+            self.chains.to_string(float_format="{:.4g}".format),
+            f"{self.n_divergences} divergences; {describe_optima(self.optima)}",
+        ]
+        return "\n".join(parts)
 
 
 def _highest(column) -> float:
@@ -76,36 +147,37 @@ def _highest(column) -> float:
     return float(values.max()) if len(values) else np.nan
 
 
-def judge(evidence: Evidence) -> Verdict:
+def judge(diagnosis: Diagnosis) -> Verdict:
     """Look at what labels cannot change first, at relabelled parameters last."""
-    if evidence.chains["solution"].to_numpy().max() > 0:
+    if diagnosis.chains["solution"].to_numpy().max() > 0:
         return Verdict.DIFFERENT_SOLUTIONS
-    if evidence.moved or np.isnan(evidence.r_hat):
+    if diagnosis.moved or np.isnan(diagnosis.r_hat):
         return Verdict.NOT_MIXED
-    if evidence.separation < SEPARATELY_IDENTIFIED:
+    if diagnosis.separation < SEPARATELY_IDENTIFIED:
         return Verdict.COMPONENTS_OVERLAP
-    r_hat = max(evidence.r_hat, evidence.relabelled_r_hat)
-    if r_hat > R_HAT_LIMIT or evidence.ess < FEWEST_EFFECTIVE:
+    r_hat = max(diagnosis.r_hat, diagnosis.relabelled_r_hat)
+    if r_hat > R_HAT_LIMIT or diagnosis.ess < FEWEST_EFFECTIVE:
         return Verdict.NOT_MIXED
-    if evidence.switch_rate > 0:
+    if diagnosis.switch_rate > 0:
         return Verdict.LABELS_RESOLVED
     return Verdict.CHAINS_AGREE
 
 
-def say(verdict: Verdict, evidence: Evidence) -> str:
+def say(diagnosis: Diagnosis) -> str:
     """Return the verdict with its numbers."""
-    return _SENTENCES[verdict](evidence) + _divergences(evidence) + _caution(evidence)
+    sentence = _SENTENCES[diagnosis.verdict](diagnosis)
+    return sentence + _divergences(diagnosis) + _caution(diagnosis)
 
 
-def _divergences(evidence: Evidence) -> str:
-    n = int(evidence.chains["n_divergences"].to_numpy().sum())
+def _divergences(diagnosis: Diagnosis) -> str:
+    n = diagnosis.n_divergences
     if n == 0:
         return ""
     return f" {n:,} draw{'s' * (n > 1)} diverged, near which draws may be missing."
 
 
-def _caution(evidence: Evidence) -> str:
-    if not evidence.approximate:
+def _caution(diagnosis: Diagnosis) -> str:
+    if not diagnosis.approximate:
         return ""
     return (
         " These are independent draws from an approximation: that they agree does not "
@@ -113,25 +185,25 @@ def _caution(evidence: Evidence) -> str:
     )
 
 
-def _agree(evidence: Evidence) -> str:
-    alone = len(evidence.chains) == 1
+def _agree(diagnosis: Diagnosis) -> str:
+    alone = len(diagnosis.chains) == 1
     who = "The halves of the only chain agree" if alone else "The chains agree"
-    return f"{who}, and no labels switched: {_numbers(evidence)}."
+    return f"{who}, and no labels switched: {_numbers(diagnosis)}."
 
 
-def _resolved(evidence: Evidence) -> str:
+def _resolved(diagnosis: Diagnosis) -> str:
     return (
-        f"Labels switched in {evidence.switch_rate:.1%} of the draws and were "
-        f"resolved: {_numbers(evidence)}."
+        f"Labels switched in {diagnosis.switch_rate:.1%} of the draws and were "
+        f"resolved: {_numbers(diagnosis)}."
     )
 
 
-def _different(evidence: Evidence) -> str:
-    best, *others = [chains for _, chains in evidence.chains.groupby("solution")]
-    first = best["log_likelihood"].mean()
+def _different(diagnosis: Diagnosis) -> str:
+    best, *others = [chains for _, chains in diagnosis.chains.groupby("solution")]
+    first = best["log_likelihood"].to_numpy().mean()
     rest = []
     for chains in others:
-        mean = chains["log_likelihood"].mean()
+        mean = chains["log_likelihood"].to_numpy().mean()
         side = "lower" if mean <= first else "higher"
         gap = f"{abs(first - mean):.1f} {side}"
         rest.append(f"{_chain_names(chains)} at {mean:.1f} ({gap})")
@@ -147,16 +219,16 @@ def _chain_names(chains: pd.DataFrame) -> str:
     return f"chain{'s' * (len(chains) > 1)} {names}"
 
 
-def _overlap(evidence: Evidence) -> str:
+def _overlap(diagnosis: Diagnosis) -> str:
     return (
         "Components overlap and are not separately identified: two of them differ by "
-        f"{evidence.separation:.1f} posterior standard deviations at most, and "
-        f"relabelling is {evidence.confidence:.0%} sure; {_numbers(evidence)}."
+        f"{diagnosis.separation:.1f} posterior standard deviations at most, and "
+        f"relabelling is {diagnosis.confidence:.0%} sure; {_numbers(diagnosis)}."
     )
 
 
-def _not_mixed(evidence: Evidence) -> str:
-    return f"The chains have not mixed: {_numbers(evidence)}. Draw more."
+def _not_mixed(diagnosis: Diagnosis) -> str:
+    return f"The chains have not mixed: {_numbers(diagnosis)}. Draw more."
 
 
 _SENTENCES = {
@@ -168,13 +240,13 @@ _SENTENCES = {
 }
 
 
-def _numbers(evidence: Evidence) -> str:
-    if np.isnan(evidence.r_hat):
+def _numbers(diagnosis: Diagnosis) -> str:
+    if np.isnan(diagnosis.r_hat):
         return "there are too few different draws for R-hat"
     return (
-        f"R-hat is at most {evidence.r_hat:.3f} for label-invariant quantities and "
-        f"{evidence.relabelled_r_hat:.3f} for relabelled parameters, and at least "
-        f"{evidence.ess:.0f} draws are effective"
+        f"R-hat is at most {diagnosis.r_hat:.3f} for label-invariant quantities and "
+        f"{diagnosis.relabelled_r_hat:.3f} for relabelled parameters, and at least "
+        f"{diagnosis.ess:.0f} draws are effective"
     )
 
 

@@ -14,7 +14,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.invariants import convergence, find_solutions, landmarks
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.relabel import relabel
-from bayesgmm.verdict import Evidence, Verdict, describe_optima, judge
+from bayesgmm.verdict import Diagnosis, Verdict, describe_optima
 
 TWO, THREE = synthetic.TWO_GROUPS, synthetic.THREE_GROUPS
 ONE = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
@@ -163,8 +163,8 @@ def test_chains_that_wander_have_not_mixed():
 def test_parameters_of_separate_components_that_have_not_mixed_are_no_overlap():
     good, slow = (pd.DataFrame({"r_hat": [r], "ess_bulk": [900.0]}) for r in (1.0, 1.2))
     chains = pd.DataFrame({"solution": [0, 0]})
-    evidence = Evidence(good, slow, chains, 0.0, 1.0, separation=9.0, moved=False)
-    assert judge(evidence) is Verdict.NOT_MIXED
+    diagnosis = Diagnosis(good, slow, chains, 0.0, confidence=1.0, separation=9.0)
+    assert diagnosis.verdict is Verdict.NOT_MIXED
 
 
 def test_one_chain_is_compared_with_itself():
