@@ -18,13 +18,12 @@ from bayesgmm.kernels.reduce import labels
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.steps import (
     GRADIENT_TOLERANCE,
+    ROUNDING,
     Likelihood,
     Step,
     plain_steps,
     squarem_steps,
 )
-
-ROUNDING = 1e-13  # gains of the mean log-likelihood below it may be none
 
 
 class Status(Enum):
