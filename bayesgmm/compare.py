@@ -17,6 +17,7 @@ from bayesgmm.posterior import (
     INTERVAL_PROBABILITY,
     RELABELLING,
     Draws,
+    equal_tails,
     matching_parameters,
     observations_of,
     read_draws,
@@ -124,8 +125,9 @@ def compare(
     InputError
         If the numbers of components or features differ, or there are no data.
     """
-    parameters = matching_parameters(em, read_draws(posterior))
-    table = observations_of(posterior, X)
+    draws = read_draws(posterior)
+    parameters = matching_parameters(em, draws)
+    table = observations_of(posterior, draws.feature_names, X)
     em_probability = responsibilities(table.values, parameters.quadratics)
     matched = match(posterior, parameters, table, em_probability)
     columns = {"em": _flatten(parameters)} | _summarise(matched)
@@ -186,8 +188,7 @@ def _index(em: MixtureParameters, draws: Draws) -> pd.MultiIndex:
 def _summarise(posterior: xr.DataTree) -> dict[str, Floats]:
     """Return mean, sd and interval of each column of `_flatten`."""
     values = _flatten(read_draws(posterior))
-    tail = (1.0 - INTERVAL_PROBABILITY) / 2.0
-    lower, upper = np.quantile(values, [tail, 1.0 - tail], axis=0)
+    lower, upper = np.quantile(values, equal_tails(INTERVAL_PROBABILITY), axis=0)
     fixed = np.ptp(values, axis=0) <= ROUNDING * np.abs(values).max(axis=0)
     sd = np.where(fixed, 0.0, values.std(axis=0))
     return {"mean": values.mean(axis=0), "sd": sd, "lower": lower, "upper": upper}

@@ -47,7 +47,8 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
     InputError
         If `em` has other components or features, or there are no data.
     """
-    original, table = read_draws(posterior), observations_of(posterior, X)
+    original = read_draws(posterior)
+    table = observations_of(posterior, original.feature_names, X)
     reference = None if em is None else matching_parameters(em, original)
     if RELABELLING not in posterior.children:
         posterior = relabel(posterior, reference=reference, X=table)

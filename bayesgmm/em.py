@@ -128,7 +128,7 @@ class EMRun:
         )
         advice = (
             "Raise `max_iter`, go on with `warm_start=True`, or lower `n_components`."
-            if abs(self.gain) > ROUNDING
+            if tol is not None or abs(self.gain) > ROUNDING
             else "More steps change nothing that can be told from rounding: where data "
             "are far from zero for their spread, subtract a constant first."
         )

@@ -64,7 +64,8 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
     Raises
     ------
     InputError
-        If the file is missing, cannot be read, is empty or has text in `columns`.
+        If the file is missing, cannot be read, is empty, does not name its columns or
+        has text in `columns`.
     """
     path = Path(path)
     frame = _read(path)
@@ -85,6 +86,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
                 did_you_mean(missing[0], map(str, frame.columns)),
             )
         frame = frame.loc[:, list(columns)]
+    _check_names(frame)
     _check_numbers(frame)
     return frame
 
@@ -120,6 +122,18 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path.name}: {str(error).splitlines()[0]}",
             "Open it in a text editor or export it again.",
         ) from None
+
+
+def _check_names(frame: pd.DataFrame) -> None:
+    """Refuse columns without a name, which are row numbers that were saved along."""
+    unnamed = [j for j, name in enumerate(frame) if str(name).startswith("Unnamed: ")]
+    if unnamed:
+        raise InputError(
+            "DATA",
+            "have a name for every column used",
+            f"none for column {unnamed[0]}, counted from 0",
+            "Save the table without its row numbers, or choose by `--columns`.",
+        )
 
 
 def _check_numbers(frame: pd.DataFrame) -> None:

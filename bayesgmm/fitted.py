@@ -25,33 +25,106 @@ class FittedMixture:
     random_state: Any
 
     def predict(self, X) -> Ints:
-        """Return the component each row most likely comes from, (n_samples,)."""
+        """Return the component each row most likely comes from.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of int, shape (n_samples,)
+        """
         return labels(self._read(X), self.parameters_.quadratics)
 
     def predict_proba(self, X) -> Floats:
-        """Return p(component | row), shape (n_samples, n_components)."""
+        """Return p(component | row).
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_components)
+        """
         return responsibilities(self._read(X), self.parameters_.quadratics)
 
     def score_samples(self, X) -> Floats:
-        """Return the log density of every row, natural log, shape (n_samples,)."""
+        """Return the log density of every row.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Natural log.
+        """
         return log_likelihood_rows(self._read(X), self.parameters_.quadratics)
 
     def score(self, X, y=None, sample_weight=None) -> float:  # noqa: ARG002
-        """Return the (weighted) mean log density of the rows."""
+        """Return the (weighted) mean log density of the rows.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            How often each row counts.
+
+        Returns
+        -------
+        float
+        """
         rows = self.score_samples(X)
         weight = check_sample_weight(sample_weight, len(rows))
         return float(np.average(rows, weights=weight))
 
     def bic(self, X, sample_weight=None) -> float:
-        """Return the Bayesian information criterion; lower is better."""
+        """Return the Bayesian information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), optional
+            How often each row counts.
+
+        Returns
+        -------
+        float
+        """
         return self._criterion(criteria.bic, X, sample_weight)
 
     def aic(self, X, sample_weight=None) -> float:
-        """Return Akaike's information criterion; lower is better."""
+        """Return Akaike's information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), optional
+            How often each row counts.
+
+        Returns
+        -------
+        float
+        """
         return self._criterion(criteria.aic, X, sample_weight)
 
     def icl(self, X, sample_weight=None) -> float:
-        """Return the integrated completed likelihood criterion; lower is better."""
+        """Return the integrated completed likelihood criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), optional
+            How often each row counts.
+
+        Returns
+        -------
+        float
+        """
         return self._criterion(criteria.icl, X, sample_weight)
 
     def _criterion(self, criterion, X, sample_weight):
@@ -61,6 +134,10 @@ class FittedMixture:
 
     def sample(self, n_samples=1) -> tuple[Floats, Ints]:
         """Draw rows and the components they come from, one component after another.
+
+        Parameters
+        ----------
+        n_samples : int
 
         Returns
         -------

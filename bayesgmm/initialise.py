@@ -79,7 +79,8 @@ class Starts:
     ----------
     X : array of shape (n_observations, n_features)
     n_components : int
-    covariance_type, feature_names
+    family : CovarianceFamily
+    feature_names : tuple of str
         Of the mixtures returned.
     init_params : str
         A key of `INIT_PARAMS`.

@@ -13,6 +13,7 @@ from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.posterior import (
     INTERVAL_PROBABILITY,
     Draws,
+    equal_tails,
     observations_of,
     read_draws,
     responsibility_blocks,
@@ -82,7 +83,8 @@ def membership(
     probability = check_number(
         "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
     )
-    draws, table = read_draws(posterior), observations_of(posterior, X)
+    draws = read_draws(posterior)
+    table = observations_of(posterior, draws.feature_names, X)
     blocks = responsibility_blocks(table.values, draws.quadratics)
     summarise = partial(_summarise, probability=probability)
     parts = zip(*(summarise(block) for _, block in blocks), strict=True)
@@ -93,10 +95,9 @@ def membership(
 def _summarise(responsibilities: Floats, probability: float) -> Summary:
     """Reduce (n_samples, n_rows, n_components) over samples."""
     p = np.ascontiguousarray(np.moveaxis(responsibilities, 0, -1))
-    tail = (1.0 - probability) / 2.0
     entropy = entr(p).sum(axis=1).mean(axis=-1)
     mean, sd = p.mean(axis=-1), p.std(axis=-1)
-    tails = [tail, 1.0 - tail]
+    tails = equal_tails(probability)
     lower, upper = np.quantile(p, tails, axis=-1, overwrite_input=True)
     return Summary(mean, sd, lower, upper, entropy)
 

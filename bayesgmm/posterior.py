@@ -1,6 +1,6 @@
 """Draws of a mixture as an `xarray.DataTree`, and back to plain arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,12 +134,22 @@ def sample_stat(posterior: xr.DataTree, name: str) -> np.ndarray | None:
     return posterior[SAMPLE_STATS][name].transpose(*SAMPLE_DIMS).values
 
 
-def observations_of(posterior: xr.DataTree, X: Any = None) -> Table:
+def equal_tails(probability: float) -> list[float]:
+    """Return the two quantiles between which an interval of `probability` lies."""
+    tail = (1.0 - probability) / 2.0
+    return [tail, 1.0 - tail]
+
+
+def observations_of(
+    posterior: xr.DataTree, feature_names: Sequence[str], X: Any = None
+) -> Table:
     """Return `X` as a checked table, or the data that the posterior itself holds.
 
     Parameters
     ----------
     posterior : xarray.DataTree
+    feature_names : sequence of str
+        Of its draws.
     X : array-like of shape (n_observations, n_features) or data frame, optional
         By default the only variable of that many features in the groups of
         `DATA_GROUPS`.
@@ -149,9 +159,9 @@ def observations_of(posterior: xr.DataTree, X: Any = None) -> Table:
     InputError
         If the features are not those of the posterior, or there are no data at all.
     """
-    draws = read_draws(posterior)
-    table = check_table(_stored_data(posterior, draws.n_features) if X is None else X)
-    check_features(table, draws.feature_names, are_named(draws.feature_names))
+    n_features = len(feature_names)
+    table = check_table(_stored_data(posterior, n_features) if X is None else X)
+    check_features(table, feature_names, are_named(feature_names))
     return table
 
 

@@ -20,7 +20,7 @@ from bayesgmm.naming import (
     free_parameters,
     parameter_name,
 )
-from bayesgmm.posterior import INTERVAL_PROBABILITY, read_draws
+from bayesgmm.posterior import INTERVAL_PROBABILITY, equal_tails, read_draws
 from bayesgmm.validation import Table
 from bayesgmm.verdict import Verdict, describe_optima
 
@@ -141,8 +141,7 @@ def _groups(posterior) -> pd.DataFrame:
 
 def _estimates(values) -> list[str]:
     """Write the mean and interval of each column of draws."""
-    tail = (1 - INTERVAL_PROBABILITY) / 2
-    lower, upper = np.quantile(values, [tail, 1 - tail], axis=0)
+    lower, upper = np.quantile(values, equal_tails(INTERVAL_PROBABILITY), axis=0)
     parts = zip(values.mean(axis=0), values.std(axis=0), lower, upper, strict=True)
     return [format_estimate(*part) for part in parts]
 

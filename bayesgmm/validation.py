@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayesgmm.errors import InputError
 
 # The square of more overflows, and a sum of rows needs some room.
-LARGEST, LARGEST_SPREAD = 1e150, 1e140
+LARGEST = 1e140
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,18 +258,15 @@ def check_fittable(table: Table, n_components: int, *, distinct: bool = True) ->
 
 
 def _check_spread(table, highest, lowest):
-    """Refuse numbers whose squares do not fit into floating point."""
-    spread = highest.astype(np.float64) / 2 - lowest.astype(np.float64) / 2
-    bad = np.flatnonzero(
-        (spread > LARGEST_SPREAD) | (spread > 0) & (spread < 1 / LARGEST_SPREAD)
-    )
+    """Refuse numbers so close together that the square of their spread vanishes."""
+    spread = highest.astype(np.float64) - lowest.astype(np.float64)
+    bad = np.flatnonzero((spread > 0) & (spread < 1 / LARGEST))
     if len(bad):
         j = bad[0]
         raise InputError(
             "X",
-            f"spread by more than {1 / LARGEST_SPREAD:g} and less than "
-            f"{LARGEST_SPREAD:g}",
-            f"{2 * spread[j]:.3g} in column {table.feature_names[j]!r}",
+            f"spread by more than {1 / LARGEST:g} in every column",
+            f"{spread[j]:.3g} in column {table.feature_names[j]!r}",
             "Choose another unit for this column.",
         )
 

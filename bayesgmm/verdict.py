@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,19 +25,19 @@ two groups above 14.
 
 
 class Verdict(Enum):
-    """What the draws are good for."""
+    """What the draws are good for, in a sentence that says what to do with them."""
 
-    CHAINS_AGREE = "The chains agree: use the posterior as it is."
-    LABELS_RESOLVED = "Labels switched and were resolved: use the relabelled posterior."
+    CHAINS_AGREE = "Use the posterior as it is."
+    LABELS_RESOLVED = "Use the relabelled posterior."
     DIFFERENT_SOLUTIONS = (
-        "The chains found different solutions, which relabelling cannot mend: compare "
-        "their log-densities, and start more chains from more optima."
+        "Relabelling cannot mend this: compare their log-densities, and start more "
+        "chains from more optima."
     )
     COMPONENTS_OVERLAP = (
-        "Components overlap and are not separately identified: read densities and "
-        "memberships rather than single components, or fit fewer of them."
+        "Read densities and memberships rather than single components, or fit fewer "
+        "of them."
     )
-    NOT_MIXED = "The chains have not mixed: draw more before anything is read off them."
+    NOT_MIXED = "Draw more before anything is read off the draws."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,11 +141,9 @@ class Diagnosis:
         return "\n".join(parts)
 
 
-def _highest(column) -> float:
-    """Return the largest number, NaN if there is none."""
-    values = column.to_numpy()
-    values = values[np.isfinite(values)]
-    return float(values.max()) if len(values) else np.nan
+def _highest(column: Any) -> float:
+    """Return the highest number, infinity too; NaN if there is none."""
+    return float(column.max())
 
 
 def judge(diagnosis: Diagnosis) -> Verdict:
@@ -165,8 +164,8 @@ def judge(diagnosis: Diagnosis) -> Verdict:
 
 def say(diagnosis: Diagnosis) -> str:
     """Return the verdict with its numbers."""
-    sentence = _SENTENCES[diagnosis.verdict](diagnosis)
-    return sentence + _divergences(diagnosis) + _caution(diagnosis)
+    found = _SENTENCES[diagnosis.verdict](diagnosis) + _divergences(diagnosis)
+    return f"{found} {_advice(diagnosis)}"
 
 
 def _divergences(diagnosis: Diagnosis) -> str:
@@ -176,11 +175,11 @@ def _divergences(diagnosis: Diagnosis) -> str:
     return f" {n:,} draw{'s' * (n > 1)} diverged, near which draws may be missing."
 
 
-def _caution(diagnosis: Diagnosis) -> str:
+def _advice(diagnosis: Diagnosis) -> str:
     if not diagnosis.approximate:
-        return ""
+        return diagnosis.verdict.value
     return (
-        " These are independent draws from an approximation: that they agree does not "
+        "These are independent draws from an approximation: that they agree does not "
         "tell how good it is. Compare with NUTS."
     )
 
@@ -209,8 +208,7 @@ def _different(diagnosis: Diagnosis) -> str:
         rest.append(f"{_chain_names(chains)} at {mean:.1f} ({gap})")
     return (
         f"The chains found different solutions: {_chain_names(best)} at a mean "
-        f"log-likelihood of {first:.1f}; {'; '.join(rest)}. Relabelling cannot mend "
-        "this."
+        f"log-likelihood of {first:.1f}; {'; '.join(rest)}."
     )
 
 
@@ -228,7 +226,7 @@ def _overlap(diagnosis: Diagnosis) -> str:
 
 
 def _not_mixed(diagnosis: Diagnosis) -> str:
-    return f"The chains have not mixed: {_numbers(diagnosis)}. Draw more."
+    return f"The chains have not mixed: {_numbers(diagnosis)}."
 
 
 _SENTENCES = {

@@ -184,7 +184,7 @@ def test_few_effective_draws_are_not_enough(n_draws):
     assert diagnosis.invariants["r_hat"].max() < 1.1
     assert diagnosis.invariants["ess_bulk"].min() < 100
     assert diagnosis.verdict is Verdict.NOT_MIXED
-    assert "draws are effective. Draw more." in diagnosis.sentence
+    assert "draws are effective. Draw more before" in diagnosis.sentence
 
 
 def test_one_chain_does_not_agree_with_others():

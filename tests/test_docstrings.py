@@ -15,8 +15,10 @@ PUBLIC = [value for value in map(bg.__getattribute__, bg.__all__) if callable(va
 
 
 def methods(cls):
-    own = vars(cls).items()
-    return [f for name, f in own if inspect.isfunction(f) and not name.startswith("_")]
+    """Return ours, inherited ones too."""
+    found = inspect.getmembers(cls, inspect.isfunction)
+    ours = [(name, f) for name, f in found if f.__module__.startswith("bayesgmm")]
+    return [f for name, f in ours if not name.startswith("_")]
 
 
 CLASSES = [value for value in PUBLIC if inspect.isclass(value)]

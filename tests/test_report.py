@@ -305,6 +305,7 @@ class TestTables:
             ("t.csv", "a,b\n1,2,3\n4,5\n6,7,8,9\n", None, "be a readable .csv file"),
             ("t.csv", "a;b\n1,5;2,5\n3,5;4,5\n", None, "more numbers in a line"),
             ("t.csv", "a\n1,5\n2,5\n", None, "decimals by points"),
+            ("t.csv", ",a\n0,5\n1,6\n", None, "Save the table without its row numbers"),
             ("t.csv", "1,2\n3,4\n5,6\n", None, "Add a first line with names"),
             ("t.parquet", "nonsense", None, "be a readable .parquet file"),
             ("t.xlsx", "nonsense", None, "Save the table as CSV or Parquet"),

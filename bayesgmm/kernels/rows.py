@@ -183,8 +183,15 @@ def _take_roots(r):
 
 
 @fast
+def _add_rows(x, mean, r, d, sums, outer):
+    for n in range(B):
+        if r[n] != 0.0:
+            tiles.moments_of_row(x[n:], mean, r[n], d, sums, outer)
+
+
+@fast
 def statistics_block(mixture, space, counts, sums, outer_products):
-    """Add the weighted moments of a block, upper triangles only."""
+    """Add the weighted moments of a block; lower triangles are not to be read."""
     x, d = space.x, space.d
     width = mixture.means.shape[1]
     for k in range(len(counts)):
@@ -199,9 +206,7 @@ def statistics_block(mixture, space, counts, sums, outer_products):
         if n_active == 0.0:
             continue
         if n_active <= _FEW:
-            for n in range(B):
-                if r[n] != 0.0:
-                    tiles.add_row(x[n:], mean, r[n], d, sums[k], outer_products[k])
+            _add_rows(x, mean, r, d, sums[k], outer_products[k])
             continue
         _take_roots(r)
         tiles.weigh(x, mean, r, d, sums[k])

@@ -1,7 +1,7 @@
 """Register tiles: the inner loops of the pass, four features by four.
 
 A block of rows lies feature-major in one flat array: feature i of row n is at
-``i * BLOCK + n``. Features are padded with zeros to two or a multiple of four. The
+``i * BLOCK + n``. Features are padded with zeros to an even number, three to four. The
 loops run over the rows of the block, and that is what LLVM vectorises. A row of
 statistics costs as many additions as multiplications, so the sums stay in registers.
 """
@@ -160,7 +160,7 @@ def weigh(x, mean, root, d, sums):
 
 
 @fast
-def add_row(x, mean, r, d, sums, outer):
+def moments_of_row(x, mean, r, d, sums, outer):
     """Add the moments of one row, weighted by r: a full square, which has no ends."""
     width = len(mean)
     for i in range(width):

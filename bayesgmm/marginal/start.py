@@ -8,9 +8,10 @@ from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.dims import COMPONENT, FEATURE
 from bayesgmm.kernels import cholesky
 from bayesgmm.kernels.reduce import responsibilities
+from bayesgmm.kernels.simplex import weights_from_log_ratios
 from bayesgmm.marginal.structure import Structure, structure_of
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.quadratics import LOG_2PI
+from bayesgmm.quadratics import build_quadratics
 
 # Standard errors only set the scale of the sampler: this many rows are plenty.
 MAX_ROWS = 20_000
@@ -118,16 +119,15 @@ class _Layout:
     def quadratics(self, flat) -> Quadratics:
         parts = self.split(flat)
         k, d = parts["means"].shape
-        weights = np.exp(np.append(parts["weights"], 0.0))
+        weights = weights_from_log_ratios(parts["weights"])
         sds = np.exp(parts["standard_deviations"])
         partials = parts.get("partial_correlations")
         partials = None if partials is None else np.tanh(partials)
         lower = cholesky.covariance_cholesky(
             *self.structure.spread(sds, partials, k, d)
         )
-        upper, half_log_determinants = cholesky.precision_cholesky(lower)
-        offsets = np.log(weights / weights.sum()) + half_log_determinants
-        return Quadratics(offsets - 0.5 * d * LOG_2PI, parts["means"], upper)
+        upper, _ = cholesky.precision_cholesky(lower)
+        return build_quadratics(weights, parts["means"], upper)
 
     def jacobian(self, flat):
         """Derivative of the flattened quadratic forms, by central differences."""

@@ -64,8 +64,8 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
 def _choose_rows(probability: Floats, labels: Ints) -> Ints:
     """Return the rows in doubt, by likeliest group, the surest of each group first."""
     best = probability.max(axis=1)
-    n_doubtful = int((best < CERTAIN).sum())
-    doubtful = np.argsort(best, kind="stable")[: max(n_doubtful, FEWEST_ROWS)]
+    n_uncertain = int((best < CERTAIN).sum())
+    doubtful = np.argsort(best, kind="stable")[: max(n_uncertain, FEWEST_ROWS)]
     doubtful = doubtful[thin(len(doubtful), MOST_ROWS)]
     return doubtful[np.lexsort((-best[doubtful], labels[doubtful]))]
 
@@ -117,16 +117,16 @@ def _name_rows(ax, obs_ids):
         ax.tick_params(axis="x", rotation=90, labelsize="x-small", length=0)
         ax.set_xlabel("row")
     else:
-        ax.set_xlabel("rows in doubt, by likeliest group")
+        ax.set_xlabel("least certain rows, by likeliest group")
 
 
 def _describe(ax, probability, rows):
-    """Say how many rows are in doubt, and what the colours are."""
+    """Say how many rows are not certain, and what the colours are."""
     n_rows, n_components = probability.shape
-    n_doubtful = int((probability.max(axis=1) < CERTAIN).sum())
+    n_uncertain = int((probability.max(axis=1) < CERTAIN).sum())
     ax.set_ylabel("probability")
     ax.set_title(
-        f"{n_doubtful:,} of {n_rows:,} rows are less than {CERTAIN:.0%} sure; "
+        f"{n_uncertain:,} of {n_rows:,} rows are less than {CERTAIN:.0%} sure; "
         f"line: {INTERVAL_PROBABILITY:.0%} interval",
         loc="left",
         fontsize="small",

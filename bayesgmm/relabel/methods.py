@@ -67,7 +67,8 @@ def relabel(
         If the reference has other components or features, or there are no data.
     """
     find = METHODS[check_choice("method", method, METHODS)]
-    draws, rows = read_draws(posterior), _thin(observations_of(posterior, X).values)
+    draws = read_draws(posterior)
+    rows = _thin(observations_of(posterior, draws.feature_names, X).values)
     quadratics = draws.quadratics
     if reference is None:
         pivot = _best_draw(posterior, rows, quadratics)
