@@ -23,6 +23,8 @@ from bayesgmm.posterior import (
 from bayesgmm.relabel import relabel
 from bayesgmm.verdict import Diagnosis
 
+EXTREME = 1 - 1e-12  # beyond it a correlation is 1 to rounding
+
 
 def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis:
     """Judge the draws of a mixture.
@@ -88,7 +90,12 @@ def _relabelling(posterior) -> tuple[Floats, float]:
 def _separation(draws: Draws) -> float:
     """Return the posterior sds between the two components that differ least."""
     variances = np.diagonal(draws.covariances, axis1=-2, axis2=-1)
-    features = np.concatenate([draws.means, np.log(variances)], axis=-1)
+    i, j = np.triu_indices(draws.n_features, k=1)
+    scale = np.sqrt(variances[..., i] * variances[..., j])
+    correlations = np.clip(draws.covariances[..., i, j] / scale, -EXTREME, EXTREME)
+    features = np.concatenate(
+        [draws.means, np.log(variances), np.arctanh(correlations)], axis=-1
+    )
     k, l = np.triu_indices(draws.n_components, k=1)  # noqa: E741
     differences = features[:, k] - features[:, l]
     mean, sd = np.abs(differences.mean(axis=0)), differences.std(axis=0)

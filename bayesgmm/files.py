@@ -26,11 +26,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
             f"more numbers in a line of {path.name} than names",
             "Name every column; separate them by commas and decimals by points.",
         ) from None
-    if all(_is_number(name) for name in frame.columns):
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+    if len(first) and all(map(_is_number, first)):
         raise InputError(
             "DATA",
             "have the names of the columns in its first line",
-            f"numbers ({', '.join(map(str, frame.columns[:3]))})",
+            f"numbers ({', '.join(first[:3])})",
             "Add a first line with names that are no numbers.",
         )
     return frame

@@ -208,12 +208,14 @@ def _check_finite(values, names):
     # The extremes are NaN if any value is: two passes without a mask in memory.
     if float(values.min()) >= -LARGEST and float(values.max()) <= LARGEST:
         return
-    bad = ~(np.abs(values, dtype=np.float64) <= LARGEST)
+    bad = ~np.isfinite(values)
+    infinite = bad.any()
+    if not infinite:
+        bad = np.abs(values) > LARGEST
     row, column = np.argwhere(bad)[0]
     where = f"the first at row {row}, column {names[column]!r}"
-    n_infinite = np.count_nonzero(~np.isfinite(values))
-    if n_infinite:
-        got = f"{n_infinite} non-finite values (NaN or inf), {where}"
+    if infinite:
+        got = f"{bad.sum()} non-finite values (NaN or inf), {where}"
         raise InputError("X", "be finite", got, "Drop or impute these rows.")
     raise InputError(
         "X",

@@ -16,7 +16,7 @@ FEWEST_EFFECTIVE = 100
 and ends of intervals are guesses; 400 is the aim (Vehtari et al. 2021)."""
 
 SEPARATELY_IDENTIFIED = 3.0
-"""Some feature must tell two components apart by so many posterior sds.
+"""A mean, variance or correlation must differ between two components by so many sds.
 
 Folding a symmetric posterior at its centre, as relabelling does where components are
 exchangeable, gives 1.3; in simulations components of one group were below 2.2, those of
@@ -154,12 +154,16 @@ def judge(diagnosis: Diagnosis) -> Verdict:
         return Verdict.NOT_MIXED
     if diagnosis.separation < SEPARATELY_IDENTIFIED:
         return Verdict.COMPONENTS_OVERLAP
-    r_hat = max(diagnosis.r_hat, diagnosis.relabelled_r_hat)
-    if r_hat > R_HAT_LIMIT or diagnosis.ess < FEWEST_EFFECTIVE:
+    if _is_short(diagnosis) or diagnosis.relabelled_r_hat > R_HAT_LIMIT:
         return Verdict.NOT_MIXED
     if diagnosis.switch_rate > 0:
         return Verdict.LABELS_RESOLVED
     return Verdict.CHAINS_AGREE
+
+
+def _is_short(diagnosis: Diagnosis) -> bool:
+    """Tell whether even what labels cannot change is not known well yet."""
+    return diagnosis.r_hat > R_HAT_LIMIT or diagnosis.ess < FEWEST_EFFECTIVE
 
 
 def say(diagnosis: Diagnosis) -> str:
@@ -218,11 +222,14 @@ def _chain_names(chains: pd.DataFrame) -> str:
 
 
 def _overlap(diagnosis: Diagnosis) -> str:
-    return (
+    found = (
         "Components overlap and are not separately identified: two of them differ by "
         f"{diagnosis.separation:.1f} posterior standard deviations at most, and "
         f"relabelling is {diagnosis.confidence:.0%} sure; {_numbers(diagnosis)}."
     )
+    if _is_short(diagnosis):
+        found += " The chains have not mixed either: draw more first."
+    return found
 
 
 def _not_mixed(diagnosis: Diagnosis) -> str:

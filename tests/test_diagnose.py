@@ -147,6 +147,31 @@ def test_overlapping_components_are_called_so(truth, n_components, seed):
     assert "not separately identified" in diagnosis.sentence
 
 
+def test_overlap_hides_no_lack_of_mixing():
+    starts = [anywhere(2), cuts(0.0)]
+    short = sampled(ONE, 120, starts, 2, 60, 0)
+    diagnosis = diagnose(short)
+    assert diagnosis.verdict is Verdict.COMPONENTS_OVERLAP
+    assert diagnosis.ess < 100
+    assert "have not mixed either: draw more first. Read dens" in diagnosis.sentence
+
+
+def test_components_that_differ_in_correlation_alone_are_separate():
+    """Draws of good chains, made around a crossing pair of ellipses."""
+    rng = np.random.default_rng(0)
+    cross = {
+        "weights": [0.5, 0.5],
+        "means": [[0.0, 0.0], [0.0, 0.0]],
+        "covariances": [[[1.0, 0.9], [0.9, 1.0]], [[1.0, -0.9], [-0.9, 1.0]]],
+    }
+    X = synthetic.observations(cross, 300, rng)
+    weights, means, covariances = synthetic.perturbed(cross, 4 * 200, rng, 1e-3)
+    parts = (weights, means, covariances)
+    flat = [part.reshape(4, 200, *part.shape[1:]) for part in parts]
+    chains = [[part[c] for part in flat] for c in range(4)]
+    assert diagnose(synthetic.tree(X, chains)).verdict is Verdict.CHAINS_AGREE
+
+
 def test_chains_that_wander_have_not_mixed():
     """Slow drifts, of one spread within and between chains."""
     rng = np.random.default_rng(0)

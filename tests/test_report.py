@@ -306,6 +306,7 @@ class TestTables:
             ("t.csv", "a;b\n1,5;2,5\n3,5;4,5\n", None, "more numbers in a line"),
             ("t.csv", "a\n1,5\n2,5\n", None, "decimals by points"),
             ("t.csv", ",a\n0,5\n1,6\n", None, "Save the table without its row numbers"),
+            ("t.csv", "1.5,1.5,,0\n3,4,5,6\n", None, "got numbers (1.5, 1.5, 0)"),
             ("t.csv", "1,2\n3,4\n5,6\n", None, "Add a first line with names"),
             ("t.parquet", "nonsense", None, "be a readable .parquet file"),
             ("t.xlsx", "nonsense", None, "Save the table as CSV or Parquet"),

@@ -36,6 +36,7 @@ class Workspace(NamedTuple):
 
     x: Floats  # observations, feature-major
     d: Floats  # centred observations
+    w: Floats  # the same, weighted
     z: Floats  # projections of one tile
     joint: Floats  # log-joints, then responsibilities; component-major
     top: Floats  # highest log-joint of a row
@@ -57,6 +58,7 @@ def prepare(offsets, means, precisions_cholesky):
                 p[k, i, j] = precisions_cholesky[k, i, j]
     space = Workspace(
         np.zeros(width * B),
+        np.empty(width * B),
         np.empty(width * B),
         np.empty(4 * B),
         np.empty(n_components * B),
@@ -177,12 +179,6 @@ def share_block(joint, inverse):
 
 
 @fast
-def _take_roots(r):
-    for n in range(B):
-        r[n] = np.sqrt(r[n])
-
-
-@fast
 def _add_rows(x, mean, r, d, sums, outer):
     for n in range(B):
         if r[n] != 0.0:
@@ -192,7 +188,7 @@ def _add_rows(x, mean, r, d, sums, outer):
 @fast
 def statistics_block(mixture, space, counts, sums, outer_products):
     """Add the weighted moments of a block; lower triangles are not to be read."""
-    x, d = space.x, space.d
+    x, d, w = space.x, space.d, space.w
     width = mixture.means.shape[1]
     for k in range(len(counts)):
         r, mean = space.joint[k * B : (k + 1) * B], mixture.means[k]
@@ -208,16 +204,22 @@ def statistics_block(mixture, space, counts, sums, outer_products):
         if n_active <= _FEW:
             _add_rows(x, mean, r, d, sums[k], outer_products[k])
             continue
-        _take_roots(r)
-        tiles.weigh(x, mean, r, d, sums[k])
-        for j in range(0, width - 3, 4):
-            for i in range(0, j, 4):
-                tiles.outer_tile(d, i, j, outer_products[k])
-            tiles.outer_triangle(d, j, outer_products[k])
-        if width % 4:
-            for i in range(0, width - 2, 4):
-                tiles.outer_pair(d, i, width - 2, outer_products[k])
-            tiles.outer_pair_triangle(d, width - 2, outer_products[k])
+        tiles.weigh(x, mean, r, d, w, sums[k])
+        _outer_tiles(d, w, outer_products[k])
+
+
+@fast
+def _outer_tiles(d, w, outer):
+    """Add products of every feature with the weighted ones, tile by tile."""
+    width = len(outer)
+    for j in range(0, width - 3, 4):
+        for i in range(0, j, 4):
+            tiles.outer_tile(d, w, i, j, outer)
+        tiles.outer_triangle(d, w, j, outer)
+    if width % 4:
+        for i in range(0, width - 2, 4):
+            tiles.outer_pair(d, w, i, width - 2, outer)
+        tiles.outer_pair_triangle(d, w, width - 2, outer)
 
 
 @exact

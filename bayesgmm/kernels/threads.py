@@ -1,6 +1,7 @@
 """Tasks on threads, results in order: the kernels let go of the GIL."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -41,11 +42,27 @@ def run_tasks[Task](
                     if add is not None:
                         add(ready)
 
+    def work_or_stop():
+        try:
+            work()
+        except BaseException as error:
+            deque(todo, maxlen=0)  # leave nothing for the other threads
+            if _is_interrupt(error):
+                raise KeyboardInterrupt from error
+            raise
+
     if n_threads <= 1:
-        work()
+        work_or_stop()
         return
     with ThreadPoolExecutor(n_threads - 1) as others:
-        futures = [others.submit(work) for _ in range(n_threads - 1)]
-        work()
+        futures = [others.submit(work_or_stop) for _ in range(n_threads - 1)]
+        work_or_stop()
     for future in futures:
         future.result()
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Tell Ctrl-C, of which Numba makes a SystemError if it comes inside a kernel."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

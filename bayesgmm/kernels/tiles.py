@@ -147,15 +147,17 @@ def moments_two(x, mean, joint, inverse, sums, outer):
 
 
 @fast
-def weigh(x, mean, root, d, sums):
-    """Fill d = root (x - mean) and add sums of root^2 (x - mean)."""
+def weigh(x, mean, r, d, w, sums):
+    """Fill d = x - mean and w = r d; add the sums of w."""
     for i in range(len(mean)):
-        xi, di, m = x[i * B : (i + 1) * B], d[i * B : (i + 1) * B], mean[i]
+        part = slice(i * B, (i + 1) * B)
+        xi, di, wi, m = x[part], d[part], w[part], mean[i]
         total = 0.0
         for n in range(B):
-            w = (xi[n] - m) * root[n]
-            di[n] = w
-            total += w * root[n]
+            centred = xi[n] - m
+            di[n] = centred
+            wi[n] = centred * r[n]
+            total += wi[n]
         sums[i] += total
 
 
@@ -173,9 +175,9 @@ def moments_of_row(x, mean, r, d, sums, outer):
 
 
 @fast
-def outer_tile(d, i, j, outer):
-    """Add products of features i..i+3 with features j..j+3."""
-    a, b = d[i * B : (i + 4) * B], d[j * B : (j + 4) * B]
+def outer_tile(d, w, i, j, outer):
+    """Add products of features i..i+3 with weighted features j..j+3."""
+    a, b = d[i * B : (i + 4) * B], w[j * B : (j + 4) * B]
     s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
     s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = 0.0
     for n in range(B):
@@ -192,9 +194,9 @@ def outer_tile(d, i, j, outer):
 
 
 @fast
-def outer_pair(d, i, j, outer):
-    """Add products of features i..i+3 with features j and j+1."""
-    a, b = d[i * B : (i + 4) * B], d[j * B : (j + 2) * B]
+def outer_pair(d, w, i, j, outer):
+    """Add products of features i..i+3 with weighted features j and j+1."""
+    a, b = d[i * B : (i + 4) * B], w[j * B : (j + 2) * B]
     s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = 0.0
     for n in range(B):
         a0, a1, a2, a3 = a[n], a[n + B], a[n + B2], a[n + B3]
@@ -210,13 +212,13 @@ def outer_pair(d, i, j, outer):
 
 
 @fast
-def outer_pair_triangle(d, i, outer):
+def outer_pair_triangle(d, w, i, outer):
     """Add products of features i and i+1 with each other, upper triangle."""
-    a = d[i * B : (i + 2) * B]
+    a, b = d[i * B : (i + 2) * B], w[i * B : (i + 2) * B]
     s00 = s01 = s11 = 0.0
     for n in range(B):
-        a0, a1 = a[n], a[n + B]
-        s00, s01, s11 = s00 + a0 * a0, s01 + a0 * a1, s11 + a1 * a1
+        b0, b1 = b[n], b[n + B]
+        s00, s01, s11 = s00 + a[n] * b0, s01 + a[n] * b1, s11 + a[n + B] * b1
     _add_pair(outer[i], i, s00, s01)
     _add_pair(outer[i + 1], i, 0.0, s11)
 
@@ -228,15 +230,16 @@ def _add_pair(row, j, s0, s1):
 
 
 @fast
-def outer_triangle(d, i, outer):
+def outer_triangle(d, w, i, outer):
     """Add products of features i..i+3 with one another, upper triangle."""
-    a = d[i * B : (i + 4) * B]
+    a, b = d[i * B : (i + 4) * B], w[i * B : (i + 4) * B]
     s00 = s01 = s02 = s03 = s11 = s12 = s13 = s22 = s23 = s33 = 0.0
     for n in range(B):
         a0, a1, a2, a3 = a[n], a[n + B], a[n + B2], a[n + B3]
-        s00, s01, s02, s03 = s00 + a0 * a0, s01 + a0 * a1, s02 + a0 * a2, s03 + a0 * a3
-        s11, s12, s13 = s11 + a1 * a1, s12 + a1 * a2, s13 + a1 * a3
-        s22, s23, s33 = s22 + a2 * a2, s23 + a2 * a3, s33 + a3 * a3
+        b0, b1, b2, b3 = b[n], b[n + B], b[n + B2], b[n + B3]
+        s00, s01, s02, s03 = s00 + a0 * b0, s01 + a0 * b1, s02 + a0 * b2, s03 + a0 * b3
+        s11, s12, s13 = s11 + a1 * b1, s12 + a1 * b2, s13 + a1 * b3
+        s22, s23, s33 = s22 + a2 * b2, s23 + a2 * b3, s33 + a3 * b3
     _add_row(outer[i], i, s00, s01, s02, s03)
     _add_row(outer[i + 1], i, 0.0, s11, s12, s13)
     _add_row(outer[i + 2], i, 0.0, 0.0, s22, s23)
