@@ -1,154 +1,121 @@
-"""Covariance families: one small class each, found in one table.
+"""Covariance families: what components share, found in one table.
 
 A family says how scatter matrices become covariances, how many free numbers that
-takes, and which shape scikit-learn gives the result. Formulas: Celeux and Govaert
-(1995), *Gaussian parsimonious clustering models*, Pattern Recognition 28:781-793.
+takes, and which shape scikit-learn gives the result.
 """
 
-from typing import Protocol, final
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
+from bayesgmm.families import ESTIMATES, Estimate, diagonals, from_diagonals
 
 
-class CovarianceFamily(Protocol):
-    """What the rest of the package may ask of a family."""
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A shape in which the covariances of a mixture are kept.
+
+    Attributes
+    ----------
+    compact : function
+        (n_components, n_features, n_features) -> the shape that scikit-learn stores.
+    expand : function
+        ``expand(compact, n_components, n_features)`` undoes `compact`.
+    """
+
+    compact: Callable[[Floats], Floats]
+    expand: Callable[[Floats, int, int], Floats]
+
+
+MATRICES = Storage(
+    lambda covariances: covariances,
+    lambda compact, k, d: np.array(compact).reshape(k, d, d),
+)
+ONE_MATRIX = Storage(
+    lambda covariances: covariances[0],
+    lambda compact, k, d: np.broadcast_to(compact, (k, d, d)).copy(),
+)
+DIAGONALS = Storage(
+    lambda covariances: diagonals(covariances).copy(),
+    lambda compact, k, d: from_diagonals(np.reshape(compact, (k, d))),
+)
+VARIANCES = Storage(
+    lambda covariances: diagonals(covariances).mean(-1),
+    lambda compact, k, d: from_diagonals(
+        np.repeat(np.reshape(compact, (k, 1)), d, axis=1)
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CovarianceFamily:
+    """What the rest of the package may ask of a family.
+
+    Attributes
+    ----------
+    name : str
+        The `covariance_type`.
+    mclust_name : str
+        Three letters, for volumes, shapes and axes: E where components share them, V
+        where each has its own, I for equal shapes or for the features as axes.
+    estimate : function
+        ``(scatters, counts) -> covariances``, the M-step: arrays of shape
+        (n_components, n_features, n_features) and (n_components,).
+    storage : Storage
+    """
 
     name: str
     mclust_name: str
+    estimate: Estimate
+    storage: Storage = MATRICES
 
-    def estimate(self, scatters: Floats, counts: Floats) -> Floats:
-        """Return covariances (n_components, n_features, n_features), the M-step."""
-        ...
+    @property
+    def compact(self):
+        return self.storage.compact
+
+    @property
+    def expand(self):
+        return self.storage.expand
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Count the free numbers in the covariances."""
-        ...
+        of_one = (1, n_features - 1, n_features * (n_features - 1) // 2)
+        copies = {"I": 0, "E": 1, "V": n_components}
+        pairs = zip(self.mclust_name, of_one, strict=True)
+        return sum(copies[letter] * size for letter, size in pairs)
 
     def n_rows(self, n_features: int) -> int:
         """Count the rows a component needs for a covariance that is not singular."""
-        ...
-
-    def compact(self, covariances: Floats) -> Floats:
-        """Return matrices in the shape that scikit-learn stores for this family."""
-        ...
-
-    def expand(self, compact: Floats, n_components: int, n_features: int) -> Floats:
-        """Undo `compact`."""
-        ...
+        if self.mclust_name in ("EVV", "VVV", "VVE"):
+            return n_features + 1
+        return 2 if "V" in self.mclust_name[:2] else 0
 
 
-def _divide(scatters, counts):
-    return scatters / np.where(counts > 0, counts, 1.0)[:, None, None]
+def _family(mclust_name, name=None, storage=MATRICES):
+    estimate = ESTIMATES[mclust_name]
+    return CovarianceFamily(name or mclust_name, mclust_name, estimate, storage)
 
 
-def _diagonals(matrices):
-    return np.diagonal(matrices, axis1=-2, axis2=-1)
+_FAMILIES = (
+    _family("VVV", "full"),
+    _family("EEE", "tied", ONE_MATRIX),
+    _family("VVI", "diag", DIAGONALS),
+    _family("VII", "spherical", VARIANCES),
+    *map(
+        _family, ("EII", "EEI", "VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV")
+    ),
+)
+FAMILIES = {family.name: family for family in _FAMILIES}
+"""By scikit-learn's name, or mclust's where scikit-learn has none."""
 
-
-def _from_diagonals(diagonals):
-    return diagonals[..., None] * np.eye(diagonals.shape[-1])
-
-
-@final
-class Full:
-    """Each component has its own covariance matrix."""
-
-    name, mclust_name = "full", "VVV"
-
-    def estimate(self, scatters, counts):
-        return _divide(scatters, counts)
-
-    def n_parameters(self, n_components, n_features):
-        return n_components * n_features * (n_features + 1) // 2
-
-    def n_rows(self, n_features):
-        return n_features + 1
-
-    def compact(self, covariances):
-        return covariances
-
-    def expand(self, compact, n_components, n_features):
-        return np.array(compact).reshape(n_components, n_features, n_features)
-
-
-@final
-class Tied:
-    """All components share one covariance matrix."""
-
-    name, mclust_name = "tied", "EEE"
-
-    def estimate(self, scatters, counts):
-        pooled = scatters.sum(0) / counts.sum()
-        return np.broadcast_to(pooled, scatters.shape).copy()
-
-    def n_parameters(self, n_components, n_features):  # noqa: ARG002
-        return n_features * (n_features + 1) // 2
-
-    def n_rows(self, n_features):  # noqa: ARG002
-        return 0
-
-    def compact(self, covariances):
-        return covariances[0]
-
-    def expand(self, compact, n_components, n_features):
-        shape = (n_components, n_features, n_features)
-        return np.broadcast_to(compact, shape).copy()
-
-
-@final
-class Diag:
-    """Each component has its own variances, no correlation."""
-
-    name, mclust_name = "diag", "VVI"
-
-    def estimate(self, scatters, counts):
-        return _from_diagonals(_diagonals(_divide(scatters, counts)))
-
-    def n_parameters(self, n_components, n_features):
-        return n_components * n_features
-
-    def n_rows(self, n_features):  # noqa: ARG002
-        return 2
-
-    def compact(self, covariances):
-        return _diagonals(covariances).copy()
-
-    def expand(self, compact, n_components, n_features):
-        return _from_diagonals(np.reshape(compact, (n_components, n_features)))
-
-
-@final
-class Spherical:
-    """Each component has one variance for all features."""
-
-    name, mclust_name = "spherical", "VII"
-
-    def estimate(self, scatters, counts):
-        variances = _diagonals(_divide(scatters, counts)).mean(-1)
-        return self.expand(variances, *scatters.shape[:2])
-
-    def n_parameters(self, n_components, n_features):  # noqa: ARG002
-        return n_components
-
-    def n_rows(self, n_features):  # noqa: ARG002
-        return 2
-
-    def compact(self, covariances):
-        return _diagonals(covariances).mean(-1)
-
-    def expand(self, compact, n_components, n_features):
-        column = np.reshape(compact, (n_components, 1))
-        return _from_diagonals(np.repeat(column, n_features, axis=1))
-
-
-FAMILIES: dict[str, CovarianceFamily] = {
-    family.name: family for family in (Full(), Tied(), Diag(), Spherical())
-}
+_BY_EITHER_NAME = FAMILIES | {family.mclust_name: family for family in _FAMILIES}
 
 
 def covariance_family(covariance_type: str) -> CovarianceFamily:
-    """Look a family up by its name, or refuse the name."""
-    return FAMILIES[check_choice("covariance_type", covariance_type, FAMILIES)]
+    """Look a family up by either name, or refuse the name."""
+    return _BY_EITHER_NAME[
+        check_choice("covariance_type", covariance_type, _BY_EITHER_NAME)
+    ]

@@ -43,7 +43,12 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     Parameters
     ----------
     n_components : int
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
+        "full", "tied", "diag", "spherical", or mclust's name of a family: three letters
+        for volumes, shapes and axes, E where components share them, V where each has
+        its own, I for balls or for the features as axes: "EII", "VII", "EEI", "VEI",
+        "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV" [1]_.
+        "full" is "VVV", "tied" "EEE", "diag" "VVI" and "spherical" "VII".
     tol : float, optional
         None, the default, fits until the gradient of the log-likelihood per
         observation is zero (`bayesgmm.steps.GRADIENT_TOLERANCE`), by accelerated EM. A
@@ -79,7 +84,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     covariances_, precisions_, precisions_cholesky_ : array
         In scikit-learn's shapes: (n_components, n_features, n_features) for "full",
         (n_features, n_features) for "tied", (n_components, n_features) for "diag",
-        (n_components,) for "spherical".
+        (n_components,) for "spherical"; that of "full" for the rest.
     parameters_ : MixtureParameters
         The same, immutable, with full covariance matrices.
     log_likelihood_ : float
@@ -116,6 +121,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     A run whose component shrinks onto rows without spread is ended, because the
     likelihood has no maximum there, and loses to every run that has not collapsed.
+
+    References
+    ----------
+    .. [1] G. Celeux and G. Govaert (1995), *Gaussian parsimonious clustering models*,
+       Pattern Recognition 28:781-793.
 
     Examples
     --------
@@ -289,7 +299,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         """Return the last fit to continue from, if it fits the settings."""
         last = self.parameters_
         had = (last.n_components, last.n_features, last.covariance_type)
-        now = (self.n_components, len(feature_names), self.covariance_type)
+        name = covariance_family(self.covariance_type).name
+        now = (self.n_components, len(feature_names), name)
         if had != now:
             raise InputError(
                 "warm_start",

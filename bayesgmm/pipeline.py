@@ -24,6 +24,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
 from bayesgmm.files import save_analysis
 from bayesgmm.marginal.model import build_model
+from bayesgmm.marginal.structure import structure_of
 from bayesgmm.membership import membership
 from bayesgmm.priors import Priors, default_priors
 from bayesgmm.progress import announce
@@ -143,6 +144,7 @@ def fit(
     """
     table, seed = check_table(X), check_seed(random_seed)
     candidates = _candidates(n_components)
+    structure_of(covariance_type)  # refused before EM has taken its time
     watch = _Stopwatch()
     with watch("EM"), announce("Fitting by EM", progress):
         em, selection = _fit_em(table, candidates, covariance_type, seed)

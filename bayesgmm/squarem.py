@@ -83,7 +83,7 @@ def _longest_valid(start, step, bend, length):
     while length > 1.01:  # length 1 is the second step itself
         point = _move(start, step, bend, length)
         if is_positive_definite(point.covariances):
-            return point
+            return _member(point)
         length = (length + 1) / 2
     return None
 
@@ -99,6 +99,12 @@ def _move(start, step, bend, length):
         means=start.means + means,
         covariances=start.covariances + covariances,
     )
+
+
+def _member(point):
+    """Return the nearest mixture of the family: most families are no linear space."""
+    scatters = point.weights[:, None, None] * point.covariances
+    return replace(point, covariances=point.family.estimate(scatters, point.weights))
 
 
 def is_positive_definite(matrices: Floats) -> bool:

@@ -107,7 +107,8 @@ REFUSED = {
         "Give one weight for every observation."),
     "unknown covariance type": (GOOD, {"covariance_type": "diagonal"}, {},
         "`covariance_type` must be a known name; got 'diagonal'. Did you mean 'diag'? "
-        "Choose one of 'full', 'tied', 'diag', 'spherical'."),
+        "Choose one of 'full', 'tied', 'diag', 'spherical', 'EII', 'EEI', 'VEI', 'EVI', 'VEE', "
+        "'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV', 'EEE', 'VVI', 'VII'."),
     "unknown start": (GOOD, {"init_params": "k-mean"}, {}, "`init_params` must be a known "
         "name; got 'k-mean'. Did you mean 'kmeans'? Choose one of 'k-means++', 'kmeans', "
         "'random', 'random_from_data'."),

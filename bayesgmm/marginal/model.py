@@ -8,6 +8,7 @@ import pytensor.tensor as pt
 from pymc.util import UNSET
 
 from bayesgmm.arguments import check_count
+from bayesgmm.covariances import covariance_family
 from bayesgmm.dims import (
     COMPONENT,
     DIMS,
@@ -124,7 +125,8 @@ def _start(init, table, n_components, covariance_type, sample_weight):
     if init is None:
         return None
     parameters: MixtureParameters = as_parameters(init, "init")
-    wanted = (n_components, table.n_features, covariance_type)
+    name = covariance_family(covariance_type).name
+    wanted = (n_components, table.n_features, name)
     got = (*parameters.means.shape, parameters.covariance_type)
     if got != wanted:
         raise InputError(

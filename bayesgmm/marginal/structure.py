@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesgmm.covariances import covariance_family
 from bayesgmm.dims import COMPONENT, FEATURE, PAIR
+from bayesgmm.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +51,13 @@ _STRUCTURES = {
 
 
 def structure_of(covariance_type: str) -> Structure:
-    """Look up the structure of a family, or refuse its name."""
-    return _STRUCTURES[covariance_family(covariance_type).name]
+    """Look up the structure of a family, or refuse one that has no posterior."""
+    name = covariance_family(covariance_type).name
+    if name not in _STRUCTURES:
+        raise InputError(
+            "covariance_type",
+            f"be one of {', '.join(_STRUCTURES)} for a posterior",
+            repr(covariance_type),
+            "Other families are fitted by EM alone, with `GaussianMixture`.",
+        )
+    return _STRUCTURES[name]

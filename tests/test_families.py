@@ -1,0 +1,91 @@
+"""EM with mclust's families ends where mclust does, or where it should have."""
+
+import warnings
+
+import numpy as np
+import pytest
+from test_em import likelihood_of, numbers
+
+import bayesgmm as bg
+from bayesgmm import GaussianMixture
+from bayesgmm.covariances import FAMILIES
+from bayesgmm.em import Status, run_em
+from bayesgmm.errors import CollapseWarning, InputError
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.steps import GRADIENT_TOLERANCE
+
+NAMES = [name for name in FAMILIES if name.isupper()]
+SETS = ["faithful", "iris", "diabetes", "penguins"]
+
+
+def run_from(X, labels, name):
+    """Run EM from the M-step of a partition."""
+    groups = [X[labels == k] for k in np.unique(labels)]
+    counts = np.array([len(group) for group in groups], dtype=float)
+    scatters = np.array(
+        [n * np.cov(g.T, bias=True) for g, n in zip(groups, counts, strict=True)]
+    )
+    start = MixtureParameters(
+        counts / len(X),
+        np.array([group.mean(axis=0) for group in groups]),
+        FAMILIES[name].estimate(scatters, counts),
+        name,
+        tuple(f"x{j}" for j in range(X.shape[1])),
+    )
+    return run_em(likelihood_of(X, name), start, max_iter=5000)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("data", SETS)
+def test_fits_from_mclust_partitions_end_where_mclust_does(data, name, golden):
+    X, partitions = numbers(data), golden("mclust_fits.json")[data]["init_labels"]
+    fits = [fit for fit in golden("mclust_families.json")[data] if fit["model"] == name]
+    assert len(fits) == 5
+    for fit in fits:
+        run = run_from(X, np.array(list(partitions[str(fit["G"])])).astype(int), name)
+        if fit["compare"] == "none":
+            assert run.status in (Status.CONVERGED, Status.COLLAPSED)
+            continue
+        assert run.parameters.n_parameters == fit["df"]
+        assert run.status is Status.CONVERGED
+        assert run.gradient_norm <= GRADIENT_TOLERANCE
+        if fit["compare"] == "equal":
+            assert run.log_likelihood == pytest.approx(fit["loglik"], abs=1e-3)
+        if "exact" in fit:
+            assert run.log_likelihood == pytest.approx(fit["exact"], abs=1e-2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_estimator_takes_every_family(name):
+    X = numbers("iris")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        em = GaussianMixture(3, covariance_type=name, n_init=4, random_state=0).fit(X)
+    assert em.converged_
+    assert em.covariances_.shape == (3, 4, 4)
+    assert np.all(np.diff(em.lower_bounds_) > -1e-12)
+    again = FAMILIES[name].estimate(
+        150 * em.weights_[:, None, None] * em.covariances_, 150 * em.weights_
+    )
+    np.testing.assert_allclose(again, em.covariances_, rtol=1e-7, atol=1e-9)
+
+
+def test_mclusts_name_of_a_family_of_scikit_learn_is_the_same():
+    X = numbers("iris")
+    settings = {"n_init": 2, "random_state": 0}
+    for name, other in [("VVV", "full"), ("VII", "spherical")]:
+        a = GaussianMixture(2, covariance_type=name, **settings).fit(X)
+        b = GaussianMixture(2, covariance_type=other, **settings).fit(X)
+        np.testing.assert_array_equal(a.covariances_, b.covariances_)
+
+
+def test_a_family_without_a_posterior_is_refused_before_em(monkeypatch):
+    monkeypatch.setattr(GaussianMixture, "fit", None)
+    with pytest.raises(InputError, match="Other families are fitted by EM alone"):
+        bg.fit(numbers("iris"), 2, "VEI")
+
+
+def test_mclusts_names_start_a_posterior():
+    X = numbers("iris")
+    em = GaussianMixture(2, covariance_type="EEE", n_init=2, random_state=0).fit(X)
+    assert bg.build_model(X, 2, "EEE", init=em).em_start is not None
