@@ -156,7 +156,7 @@ def test_compact_and_expand_undo_each_other(family):
     member = random_member(family, np.random.default_rng(2))
     compact = family.compact(member)
     assert compact.shape == SHAPES.get(family.name, (K, D, D))
-    assert_allclose(family.expand(compact, K, D), member, rtol=1e-12, atol=1e-12)
+    assert_allclose(family.expand(compact, K, D), member, rtol=1e-14)
     assert_allclose(family.compact(family.expand(compact, K, D)), compact, rtol=1e-14)
 
 
