@@ -29,6 +29,10 @@ class InputError(ValueError):
         return type(self), (self.argument, self.rule, self.got, self.remedy)
 
 
+class InputTypeError(InputError, TypeError):
+    """An argument holds objects that are no numbers; scikit-learn's `TypeError`."""
+
+
 class ConvergenceWarning(_SklearnConvergenceWarning):
     """A fit ended before it converged; the message says where it stands."""
 

@@ -8,7 +8,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.errors import InputError
+from bayesgmm.errors import InputError, InputTypeError
 
 # The square of more overflows, and a sum of rows needs some room.
 LARGEST = 1e140
@@ -185,13 +185,22 @@ def _as_floats(array, names):
         )
     try:
         return np.ascontiguousarray(array, dtype=np.float64)
-    except (TypeError, ValueError):
+    except ValueError:
         row, column = _first_text(array)
         raise InputError(
             "X",
             "be numeric",
             f"{array.item(row, column)!r} at row {row}, column {names[column]!r}",
             "Drop text columns or encode them as numbers.",
+        ) from None
+    except TypeError as error:
+        row, column = _first_text(array)
+        raise InputTypeError(
+            "X",
+            "be numeric",
+            f"{array.item(row, column)!r} at row {row}, column {names[column]!r} "
+            f"({error})",
+            "Drop columns of objects or encode them as numbers.",
         ) from None
 
 

@@ -288,7 +288,6 @@ def test_verbose_prints_runs_and_steps(faithful, capsys):
 REFUSED = {
     "check_sample_weight_equivalence_on_dense_data": "30 columns of 15 rows have no "
     "full covariance; scikit-learn's is that of its reg_covar.",
-    "check_dtype_object": "a text in X is an InputError, which is a ValueError.",
 }
 
 
