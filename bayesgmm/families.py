@@ -103,10 +103,12 @@ def _along_common_axes(share: Share, *, one_volume: bool) -> Estimate:
 
     def estimate(scatters, counts):
         some = scatters.any(axis=(1, 2))
+        # The search squares spreads; axes are the same in any unit.
+        scaled = scatters[some] / np.abs(scatters).max()
         found = []
-        for start in _orientations(scatters[some]):
+        for start in _orientations(scaled):
             axes = np.ascontiguousarray(start)
-            cost = common_axes(scatters[some], counts[some], one_volume, axes)
+            cost = common_axes(scaled, counts[some], one_volume, axes)
             found.append((cost, axes))
         axes = min(found, key=lambda pair: pair[0])[1]
         spreads = np.einsum("ji,kjl,li->ki", axes, scatters, axes)

@@ -219,6 +219,9 @@ def test_estimates_follow_the_units(family):
     scatters, counts = scatters_and_counts()
     estimate = family.estimate(scatters, counts)
     assert_allclose(family.estimate(1e16 * scatters, counts), 1e16 * estimate)
+    for factor in (2.0**-700, 2.0**700):
+        scaled = family.estimate(factor * scatters, counts) / factor
+        assert_allclose(scaled, estimate, rtol=1e-9, atol=1e-9 * np.abs(estimate).max())
     if letters_of(family) in ("VVV", "EEE", "VVI", "EEI", "VEI", "EVI", "VEE", "EVV"):
         units = np.diag([1e-6, 1.0, 1e3, 1e6])
         scaled = family.estimate(units @ scatters @ units, counts)

@@ -17,6 +17,7 @@ N_ANGLES = 12  # tried in a plane before Newton's method refines the best
 N_NEWTON = 8
 SMALLEST_ANGLE = 1e-10
 MOST_SWEEPS = 200
+ROUNDING = 1e-15  # a spread is none if it is less than this part of the sum of all
 
 
 @serial
@@ -141,8 +142,9 @@ def _rotate(turned, axes, p, q, angle):
 def _objective(turned, counts, one_volume):
     d, total = turned.shape[1], 0.0
     for c in range(len(counts)):
-        log_det = 0.0
+        log_det, smallest = 0.0, ROUNDING * np.trace(turned[c])
         for j in range(d):
-            log_det += math.log(max(turned[c, j, j], 1e-300))
+            spread = turned[c, j, j]
+            log_det += math.log(spread if spread > smallest else 1e-300)
         total += math.exp(log_det / d) if one_volume else counts[c] * log_det
     return total
