@@ -23,6 +23,7 @@ ROWS = {
         "errors",
         "progress",
         "validation",
+        "weight_kinds",
     ],
     "B kernels": ["kernels"],
     "C the model": [
