@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
+from bayesgmm.errors import InputError
 from bayesgmm.families import ESTIMATES, Estimate, diagonals, from_diagonals
 
 
@@ -111,11 +112,25 @@ _FAMILIES = (
 FAMILIES = {family.name: family for family in _FAMILIES}
 """By scikit-learn's name, or mclust's where scikit-learn has none."""
 
-_BY_EITHER_NAME = FAMILIES | {family.mclust_name: family for family in _FAMILIES}
+# mclust's names where a covariance is one variance: shared, or each its own.
+_OF_ONE_FEATURE = {"E": FAMILIES["tied"], "V": FAMILIES["full"]}
+_BY_ANY_NAME = (
+    FAMILIES | {family.mclust_name: family for family in _FAMILIES} | _OF_ONE_FEATURE
+)
 
 
-def covariance_family(covariance_type: str) -> CovarianceFamily:
-    """Look a family up by either name, or refuse the name."""
-    return _BY_EITHER_NAME[
-        check_choice("covariance_type", covariance_type, _BY_EITHER_NAME)
-    ]
+def covariance_family(covariance_type: str, n_features: int = 1) -> CovarianceFamily:
+    """Look a family up by any of its names, or refuse the name.
+
+    mclust's "E" and "V" are names of one feature, and refused for more.
+    """
+    name = check_choice("covariance_type", covariance_type, _BY_ANY_NAME)
+    if name in _OF_ONE_FEATURE and n_features > 1:
+        same = _OF_ONE_FEATURE[name].mclust_name
+        raise InputError(
+            "covariance_type",
+            f"be the name of a family of matrices for {n_features} features",
+            f"{name!r}, a family of variances of one feature",
+            f"Choose for example {same!r}, or 'VII' or 'EII' for balls.",
+        )
+    return _BY_ANY_NAME[name]

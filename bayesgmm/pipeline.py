@@ -144,7 +144,8 @@ def fit(
     """
     table, seed = check_table(X), check_seed(random_seed)
     candidates = _candidates(n_components)
-    structure_of(covariance_type)  # refused before EM has taken its time
+    # Refused before EM has taken its time.
+    structure_of(covariance_type, table.n_features)
     watch = _Stopwatch()
     with watch("EM"), announce("Fitting by EM", progress):
         em, selection = _fit_em(table, candidates, covariance_type, seed)

@@ -106,9 +106,9 @@ def default_priors(
     .. [1] C. Fraley and A. E. Raftery (2007), *Bayesian regularization for normal
        mixture estimation and model-based clustering*, J. Classification 24:155-181.
     """
-    covariance_family(covariance_type)
     n_components = check_count("n_components", n_components)
     table = check_table(X)
+    covariance_family(covariance_type, table.n_features)
     check_fittable(table, n_components)
     weight = check_sample_weight(sample_weight, table.n_observations)
     mean = np.average(table.values, axis=0, weights=weight)

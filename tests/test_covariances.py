@@ -248,6 +248,14 @@ def test_n_rows_is_where_a_covariance_stops_being_singular(family):
     assert needed == 0 or rank(needed - 1) < D
 
 
+@pytest.mark.parametrize(("name", "same"), [("E", "EEE"), ("V", "VVV")])
+def test_mclusts_names_of_variances_are_for_one_feature(name, same):
+    assert covariance_family(name, 1) is covariance_family(same)
+    assert covariance_family(name).n_parameters(K, 1) == (1 if name == "E" else K)
+    with pytest.raises(InputError, match=f"for 2 features; got '{name}'.*'{same}'"):
+        covariance_family(name, 2)
+
+
 def test_an_unknown_family_is_refused_with_a_suggestion():
     with pytest.raises(InputError, match=r"got 'spheric'\. Did you mean 'spherical'\?"):
         covariance_family("spheric")

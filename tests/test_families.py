@@ -89,3 +89,18 @@ def test_mclusts_names_start_a_posterior():
     X = numbers("iris")
     em = GaussianMixture(2, covariance_type="EEE", n_init=2, random_state=0).fit(X)
     assert bg.build_model(X, 2, "EEE", init=em).em_start is not None
+
+
+@pytest.mark.parametrize(("name", "same"), [("E", "tied"), ("V", "full")])
+def test_mclusts_names_for_one_feature(name, same):
+    X = numbers("galaxies")
+    assert bg.default_priors(X, 2, name).means_scale.shape == (1,)
+    assert bg.build_model(X, 2, name) is not None
+    for refuse in (bg.default_priors, bg.build_model, bg.fit):
+        with pytest.raises(InputError, match=f"2 features; got '{name}'"):
+            refuse(numbers("faithful"), 2, name)
+    a, b = (
+        GaussianMixture(2, covariance_type=each, n_init=1, random_state=0).fit(X)
+        for each in (name, same)
+    )
+    np.testing.assert_array_equal(a.covariances_, b.covariances_)

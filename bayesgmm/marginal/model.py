@@ -75,7 +75,7 @@ def build_model(
     """
     table = check_table(X)
     n_components = check_count("n_components", n_components)
-    structure = structure_of(covariance_type)
+    structure = structure_of(covariance_type, table.n_features)
     check_fittable(table, n_components)
     sample_weight = check_sample_weight(sample_weight, table.n_observations)
     if priors is None:

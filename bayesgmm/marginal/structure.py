@@ -50,9 +50,9 @@ _STRUCTURES = {
 }
 
 
-def structure_of(covariance_type: str) -> Structure:
+def structure_of(covariance_type: str, n_features: int = 1) -> Structure:
     """Look up the structure of a family, or refuse one that has no posterior."""
-    name = covariance_family(covariance_type).name
+    name = covariance_family(covariance_type, n_features).name
     if name not in _STRUCTURES:
         raise InputError(
             "covariance_type",
