@@ -14,12 +14,12 @@ from itertools import islice
 import numpy as np
 
 from bayesgmm._typing import Ints
-from bayesgmm.kernels.reduce import labels
+from bayesgmm.observations import members
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.steps import (
     GRADIENT_TOLERANCE,
     ROUNDING,
-    Likelihood,
+    Objective,
     Step,
     plain_steps,
     squarem_steps,
@@ -69,19 +69,22 @@ class EMRun:
         Where the run ended; before the collapse if it collapsed.
     log_likelihood : float
         At `parameters`, summed over (weighted) observations, natural log.
-    log_likelihoods : tuple of float
+    objective : float
+        What was maximised: the log-likelihood, with a prior plus its log density.
+    objectives : tuple of float
         At the start of every step.
     gradient_norm : float
         At `parameters`; see `Step`.
     gain : float
-        What the last step added to the mean log-likelihood.
+        What the last step added to the objective, per observation.
     status : Status
     collapse : Collapse or None
     """
 
     parameters: MixtureParameters
     log_likelihood: float
-    log_likelihoods: tuple[float, ...]
+    objective: float
+    objectives: tuple[float, ...]
     gradient_norm: float
     gain: float
     status: Status
@@ -90,7 +93,7 @@ class EMRun:
     @property
     def n_iter(self) -> int:
         """Steps taken, extrapolated ones included."""
-        return len(self.log_likelihoods)
+        return len(self.objectives)
 
     def __str__(self):
         return (
@@ -140,7 +143,7 @@ class EMRun:
 
 
 def run_em(
-    likelihood: Likelihood,
+    objective: Objective,
     start: MixtureParameters,
     *,
     max_iter: int,
@@ -152,7 +155,7 @@ def run_em(
 
     Parameters
     ----------
-    likelihood : Likelihood
+    objective : Objective
     start : MixtureParameters
         With positive definite covariances.
     max_iter : int
@@ -162,48 +165,44 @@ def run_em(
         scikit-learn's rule: plain steps until one of them adds less than `tol` to
         the mean log-likelihood.
     previous : float
-        Log-likelihood before `start`, if a fit with `tol` is continued.
+        Objective before `start`, if a fit with `tol` is continued.
     on_step : callable
         Told the number of every step and the step.
     """
     method = squarem_steps if tol is None else plain_steps
     trace: list[float] = []
-    for now in islice(method(likelihood, start), max_iter):
-        gain = (now.log_likelihood - previous) / likelihood.n_observations
-        previous = now.log_likelihood
+    for now in islice(method(objective, start), max_iter):
+        gain = (now.objective - previous) / objective.n_observations
+        previous = now.objective
         trace.append(previous)
         if on_step is not None:
             on_step(len(trace), now)
         if now.collapsed is not None:
-            return _end(now, trace, gain, Status.COLLAPSED, likelihood)
+            return _end(now, trace, gain, Status.COLLAPSED, objective)
         if tol is None and now.gradient_norm <= GRADIENT_TOLERANCE:
             return _end(now, trace, gain, Status.CONVERGED)
         if tol is not None and abs(gain) < tol:
-            now = likelihood.step(now.update)
+            now = objective.step(now.update)
             return _end(now, trace, gain, Status.CONVERGED)
         start = now.update
-    last = likelihood.step(start)
-    gain = (last.log_likelihood - previous) / likelihood.n_observations
+    last = objective.step(start)
+    gain = (last.objective - previous) / objective.n_observations
     return _end(last, trace, gain, Status.ITERATION_LIMIT)
 
 
-def _end(step, trace, gain, status, likelihood=None):
+def _end(step, trace, gain, status, objective=None):
     collapse = None
-    if likelihood is not None:
+    if objective is not None:
         k = step.collapsed
-        rows = find_rows(likelihood.X, step.parameters, k)
+        rows = members(objective.observations, step.parameters, k)
         collapse = Collapse(k, float(step.update.weights[k]), rows)
     return EMRun(
         parameters=step.parameters,
         log_likelihood=step.log_likelihood,
-        log_likelihoods=tuple(trace),
+        objective=step.objective,
+        objectives=tuple(trace),
         gradient_norm=step.gradient_norm,
         gain=float(gain),
         status=status,
         collapse=collapse,
     )
-
-
-def find_rows(X, parameters: MixtureParameters, component: int) -> Ints:
-    """Return the rows that belong to a component more than to any other."""
-    return np.flatnonzero(labels(X, parameters.quadratics) == component)

@@ -1,31 +1,21 @@
 """`GaussianMixture`: maximum likelihood with scikit-learn's names and manners."""
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm._typing import Ints
-from bayesgmm.arguments import check_choice, check_count, check_number
-from bayesgmm.covariances import covariance_family
-from bayesgmm.em import EMRun, Status, run_em
-from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
+from bayesgmm.em import Status
+from bayesgmm.errors import CollapseWarning, ConvergenceWarning
 from bayesgmm.fitted import FittedMixture
-from bayesgmm.initialise import INIT_PARAMS, Starts, check_given, weighted_covariance
+from bayesgmm.fitting import build_objective, check_settings, run_starts
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
-from bayesgmm.steps import Likelihood
-from bayesgmm.validation import (
-    Table,
-    check_fittable,
-    check_not_collinear,
-    check_sample_weight,
-    check_table,
-)
+from bayesgmm.steps import Objective
+from bayesgmm.validation import Table, check_sample_weight, check_table
 
 
 def _drop_weightless(table: Table, weight):
@@ -195,18 +185,18 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         CollapseWarning
             If every run collapsed.
         """
-        self._check_settings()
+        check_settings(self)
         table = check_table(X)
         weight = check_sample_weight(sample_weight, table.n_observations)
         table, weight, positions = _drop_weightless(table, weight)
-        likelihood = self._likelihood(table, weight)
-        runs = self._runs(likelihood, table.feature_names)
+        objective = build_objective(self, table, weight)
+        runs = run_starts(self, objective, table.feature_names)
         restarts = Restarts.of(
             (run.with_positions(positions) for run in runs),
-            likelihood.n_observations,
+            objective.n_observations,
             table.n_observations,
         )
-        self._keep(restarts, table, likelihood)
+        self._keep(restarts, table, objective)
         self._warn()
         return self
 
@@ -229,104 +219,16 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         check_is_fitted(self)
         return self.restarts_.describe()
 
-    def _check_settings(self):
-        check_count("n_components", self.n_components)
-        covariance_family(self.covariance_type)
-        check_choice("init_params", self.init_params, INIT_PARAMS)
-        check_count("n_init", self.n_init)
-        check_count("max_iter", self.max_iter, at_least=0)
-        check_count("verbose_interval", self.verbose_interval)
-        rule = "be a number of 0 or more"
-        check_number("reg_covar", self.reg_covar, rule, lambda value: value >= 0)
-        if self.tol is not None:
-            rule = "be None or a number of 0 or more"
-            check_number("tol", self.tol, rule, lambda value: value >= 0)
-
-    def _likelihood(self, table: Table, weight) -> Likelihood:
-        """Check that the data can carry this mixture, and fix what a fit needs."""
-        check_fittable(table, self.n_components, distinct=self.reg_covar == 0)
-        _, covariance = weighted_covariance(table.values, weight)
-        family = covariance_family(self.covariance_type)
-        reference = family.estimate(covariance[None], np.ones(1))[0]
-        reference += self.reg_covar * np.eye(table.n_features)
-        check_not_collinear(reference, self.covariance_type)
-        return Likelihood(table.values, reference, weight, self.reg_covar)
-
-    def _runs(self, likelihood: Likelihood, feature_names) -> Iterator[EMRun]:
-        """Run EM from every start; report each run in the final order."""
-        keep_order, previous = self.means_init is not None, -np.inf
-        starts = self._starts(likelihood, feature_names)
-        if self.warm_start and hasattr(self, "parameters_"):
-            keep_order, previous = True, self.lower_bound_
-            starts = [self._last(feature_names)]
-        for number, start in enumerate(starts):
-            run = run_em(
-                likelihood,
-                start,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                previous=previous * likelihood.n_observations,
-                on_step=self._print_step,
-            )
-            if self.verbose:
-                print(f"Start {number}: {run}")
-            yield run if keep_order else run.largest_first()
-
-    def _starts(self, likelihood, feature_names):
-        family = covariance_family(self.covariance_type)
-        given = check_given(
-            self.weights_init,
-            self.means_init,
-            self.precisions_init,
-            (self.n_components, len(feature_names)),
-            family,
-        )
-        starts = Starts(
-            likelihood.X,
-            self.n_components,
-            family,
-            feature_names,
-            self.init_params,
-            given,
-            likelihood.sample_weight,
-            likelihood.reg_covar,
-        )
-        random = check_random_state(self.random_state)
-        entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()
-        return starts.draw(self.n_init, entropy)
-
-    def _last(self, feature_names) -> MixtureParameters:
-        """Return the last fit to continue from, if it fits the settings."""
-        last = self.parameters_
-        had = (last.n_components, last.n_features, last.covariance_type)
-        name = covariance_family(self.covariance_type).name
-        now = (self.n_components, len(feature_names), name)
-        if had != now:
-            raise InputError(
-                "warm_start",
-                "continue a fit of the same components, features and covariance_type",
-                f"{now} after {had}",
-                "Fit a new estimator, or set `warm_start=False`.",
-            )
-        return replace(last, feature_names=feature_names)
-
-    def _print_step(self, n_iter, step):
-        if self.verbose > 1 and n_iter % self.verbose_interval == 0:
-            print(
-                f"  step {n_iter}: log-likelihood {step.log_likelihood:.6f}, "
-                f"gradient norm {step.gradient_norm:.1e}"
-            )
-
-    def _keep(self, restarts: Restarts, table: Table, likelihood: Likelihood):
+    def _keep(self, restarts: Restarts, table: Table, objective: Objective):
         """Set the fitted attributes."""
-        best, n = restarts.best, likelihood.n_observations
+        best, n = restarts.best, objective.n_observations
         self.restarts_, self.parameters_ = restarts, best.parameters
         self._keep_arrays(best.parameters)
         self.status_, self.converged_ = best.status, best.status is Status.CONVERGED
         self.n_iter_, self.gradient_norm_ = best.n_iter, best.gradient_norm
         self.log_likelihood_ = best.log_likelihood
-        self.lower_bounds_ = [value / n for value in best.log_likelihoods]
-        self.lower_bound_ = best.log_likelihood / n
+        self.lower_bounds_ = [value / n for value in best.objectives]
+        self.lower_bound_ = best.objective / n
         if self.tol is not None and self.lower_bounds_:
             self.lower_bound_ = self.lower_bounds_[-1]
         self.optima_ = restarts.table()

@@ -69,9 +69,9 @@ def find_optima(
     converged = [run for run in runs if run.status is Status.CONVERGED]
     place = {id(run): number for number, run in enumerate(converged)}
     groups: list[list[EMRun]] = []
-    for run in sorted(converged, key=lambda run: -run.log_likelihood):
+    for run in sorted(converged, key=lambda run: -run.objective):
         for group in groups:
-            gap = (group[0].log_likelihood - run.log_likelihood) / n_observations
+            gap = (group[0].objective - run.objective) / n_observations
             if gap <= SAME_LOG_LIKELIHOOD and same_mixture(
                 group[0].parameters, run.parameters
             ):
@@ -89,7 +89,7 @@ def find_optima(
 
 def _first(group, place, slack):
     """Return the earliest run among those within `slack` of the best."""
-    good = [r for r in group if r.log_likelihood >= group[0].log_likelihood - slack]
+    good = [r for r in group if r.objective >= group[0].objective - slack]
     return min(good, key=lambda run: place[id(run)])
 
 

@@ -43,7 +43,7 @@ class Restarts:
         candidates = [o.run for o in optima] + stopped or list(runs)
         best = max(
             candidates,
-            key=lambda run: (not is_spurious(run, n_rows), run.log_likelihood),
+            key=lambda run: (not is_spurious(run, n_rows), run.objective),
         )
         return cls(best, runs, optima, is_spurious(best, n_rows))
 

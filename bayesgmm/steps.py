@@ -1,16 +1,16 @@
 """The steps of EM: one pass over the data, then the maximum; and quicker ones."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from bayesgmm._typing import Floats, SufficientStatistics
-from bayesgmm.kernels.reduce import one_pass
+from bayesgmm._typing import Floats
+from bayesgmm.maximise import Maximiser
+from bayesgmm.observations import Observations
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.quadratics import build_quadratics, invert_cholesky
+from bayesgmm.quadratics import invert_cholesky
 from bayesgmm.squarem import extrapolate, is_positive_definite
-from bayesgmm.statistics import moments
 
 # Gradient per observation, free of units. What is left to gain is about
 # n tol^2 / (2 (1 - rate)): under 1e-8 for a thousand rows at a rate of 0.999.
@@ -36,42 +36,42 @@ class Step:
     parameters : MixtureParameters
     log_likelihood : float
         At `parameters`.
+    objective : float
+        What is maximised: the log-likelihood, with a prior plus its log density.
     gradient_norm : float
-        Gradient of the log-likelihood per observation, at `parameters`: the largest
-        of three sums over components, for log-odds of weights, whitened means and
+        Gradient of the objective per observation, at `parameters`: the largest of
+        three sums over components, for log-odds of weights, whitened means and
         whitened covariances. Free of units.
     update : MixtureParameters
-        The M-step. Its log-likelihood is no lower.
+        The M-step. Its objective is no lower.
     collapsed : int or None
         The component of `update` that has no spread or no rows left.
     """
 
     parameters: MixtureParameters
     log_likelihood: float
+    objective: float
     gradient_norm: float
     update: MixtureParameters
     collapsed: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Likelihood:
-    """The data and what is fixed during a fit.
+class Objective:
+    """What a fit makes as large as it can: a log-likelihood, and perhaps a log-prior.
 
     Attributes
     ----------
-    X : array of shape (n_observations, n_features)
+    observations : Observations
     reference : array of shape (n_features, n_features)
         Covariance of one component of the same family on all data: the yardstick
         by which a component is called singular.
-    sample_weight : array of shape (n_observations,), optional
-    reg_covar : float
-        Added to the diagonal of every covariance, in squared units of the data.
+    maximiser : Maximiser
     """
 
-    X: Floats
+    observations: Observations
     reference: Floats
-    sample_weight: Floats | None = None
-    reg_covar: float = 0.0
+    maximiser: Maximiser = field(default_factory=Maximiser)
     _yardstick: Floats = field(init=False)
 
     def __post_init__(self):
@@ -80,54 +80,21 @@ class Likelihood:
     @property
     def n_observations(self) -> float:
         """Rows, or the sum of their weights."""
-        weight = self.sample_weight
-        return float(len(self.X) if weight is None else weight.sum())
+        return self.observations.n_observations
 
-    def step(self, parameters: MixtureParameters) -> Step:
+    def step(self, at: MixtureParameters) -> Step:
         """Take one EM step: score every row, then maximise."""
-        whiteners = parameters.precisions_cholesky
-        quadratics = build_quadratics(parameters.weights, parameters.means, whiteners)
-        log_likelihood, statistics = one_pass(
-            self.X, quadratics, sample_weight=self.sample_weight
-        )
-        counts, means, scatters = moments(statistics, parameters.means)
-        update = replace(
-            parameters,
-            weights=counts / counts.sum(),
-            means=means,
-            covariances=self._estimate(parameters.family, scatters, counts),
-        )
+        quadratics = at.quadratics
+        log_likelihood, statistics = self.observations.expect(at, quadratics)
+        update = self.maximiser.update(at, statistics)
+        whiteners = quadratics.precisions_cholesky
         return Step(
-            parameters=parameters,
-            log_likelihood=float(log_likelihood),
-            gradient_norm=self._gradient_norm(parameters, whiteners, statistics),
+            parameters=at,
+            log_likelihood=log_likelihood,
+            objective=log_likelihood + self.maximiser.log_prior(at),
+            gradient_norm=self.maximiser.gradient_norm(at, whiteners, statistics),
             update=update,
-            collapsed=self._find_collapsed(update.covariances, counts),
-        )
-
-    def _estimate(self, family, scatters, counts):
-        ridge = self.reg_covar * np.eye(scatters.shape[-1])
-        return family.estimate(scatters, counts) + ridge
-
-    def _gradient_norm(self, at, whiteners, statistics: SufficientStatistics):
-        """Return the gradient per observation in coordinates without units.
-
-        With mean = mean_0 + L z and covariance = L (I + E) L^T, L L^T the covariance,
-        the gradients are P^T sums and (P^T outer_products P - counts I) / 2; the
-        family's estimate projects the latter on the directions the family has.
-        """
-        counts, sums, outer_products = statistics
-        shares = counts / counts.sum()
-        covariances = self._estimate(at.family, outer_products, counts)
-        transposed = np.swapaxes(whiteners, -1, -2)
-        excess = transposed @ covariances @ whiteners - np.eye(at.n_features)
-        pulls = np.einsum("kij,kj->ki", transposed, sums) / counts.sum()
-        return float(
-            max(
-                np.abs(shares - at.weights).sum(),
-                np.linalg.norm(pulls, axis=1).sum(),
-                0.5 * shares @ np.linalg.norm(excess, axis=(1, 2)),
-            )
+            collapsed=self._find_collapsed(update.covariances, statistics.counts),
         )
 
     def _find_collapsed(self, covariances, counts):
@@ -138,20 +105,20 @@ class Likelihood:
             narrowest = np.where(
                 [is_positive_definite(matrix) for matrix in covariances], narrowest, 0.0
             )
-        row = self.n_observations / len(self.X)
+        row = self.n_observations / self.observations.n_rows
         bad = ~(narrowest > SINGULAR_BELOW) | (counts < EMPTY_BELOW * row)
         return int(np.argmin(np.where(bad, narrowest, np.inf))) if bad.any() else None
 
 
-def plain_steps(likelihood: Likelihood, point: MixtureParameters) -> Iterator[Step]:
+def plain_steps(objective: Objective, point: MixtureParameters) -> Iterator[Step]:
     """Yield EM steps, one after the other, from `point`."""
     while True:
-        now = likelihood.step(point)
+        now = objective.step(point)
         yield now
         point = now.update
 
 
-def squarem_steps(likelihood: Likelihood, point: MixtureParameters) -> Iterator[Step]:
+def squarem_steps(objective: Objective, point: MixtureParameters) -> Iterator[Step]:
     """Yield EM steps, every third from an extrapolated point that is no worse.
 
     An extrapolation that was refused makes the next one shorter, one that reached its
@@ -159,9 +126,9 @@ def squarem_steps(likelihood: Likelihood, point: MixtureParameters) -> Iterator[
     """
     longest = STEP_FACTOR
     while True:
-        first = likelihood.step(point)
+        first = objective.step(point)
         yield first
-        second = likelihood.step(first.update)
+        second = objective.step(first.update)
         yield second
         point = second.update
         if second.gradient_norm > EXTRAPOLATE_BELOW:
@@ -171,7 +138,7 @@ def squarem_steps(likelihood: Likelihood, point: MixtureParameters) -> Iterator[
         )
         if leap is None:
             continue
-        third = likelihood.step(leap)
+        third = objective.step(leap)
         if third.collapsed is None and _is_no_worse(third, second):
             yield third
             point = third.update
@@ -181,5 +148,5 @@ def squarem_steps(likelihood: Likelihood, point: MixtureParameters) -> Iterator[
 
 
 def _is_no_worse(step, than):
-    slack = ROUNDING * (abs(than.log_likelihood) + 1)
-    return step.log_likelihood >= than.log_likelihood - slack
+    slack = ROUNDING * (abs(than.objective) + 1)
+    return step.objective >= than.objective - slack

@@ -13,10 +13,11 @@ from bayesgmm.covariances import FAMILIES
 from bayesgmm.em import Status, run_em
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning
 from bayesgmm.initialise import weighted_covariance
+from bayesgmm.observations import Complete
 from bayesgmm.optima import find_optima, is_spurious, same_mixture
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
-from bayesgmm.steps import GRADIENT_TOLERANCE, Likelihood
+from bayesgmm.steps import GRADIENT_TOLERANCE, Objective
 
 TYPES = ["full", "tied", "diag", "spherical"]
 MCLUST = ["faithful", "iris", "diabetes", "galaxies", "acidity", "penguins"]
@@ -29,11 +30,11 @@ def numbers(name):
     return datasets.load(name).to_numpy(dtype=float)
 
 
-def likelihood_of(X, covariance_type, sample_weight=None):
+def objective_of(X, covariance_type, sample_weight=None):
     covariance = np.cov(X.T, bias=True, aweights=sample_weight)
     family = FAMILIES[covariance_type]
     reference = family.estimate(np.atleast_2d(covariance)[None], np.ones(1))[0]
-    return Likelihood(X, reference, sample_weight)
+    return Objective(Complete(X, sample_weight), reference)
 
 
 def partition_start(X, labels, covariance_type):
@@ -227,7 +228,7 @@ def test_gradient_norm_is_that_of_finite_differences(covariance_type, part):
     p = replace(p, **changes[part])  # each makes another of the three blocks largest
     blocks = gradient_by_differences(X, p)
     assert blocks.argmax() == part
-    step = likelihood_of(X, covariance_type).step(p)
+    step = objective_of(X, covariance_type).step(p)
     assert step.gradient_norm == pytest.approx(blocks.max(), rel=1e-6)
     assert step.log_likelihood == pytest.approx(
         oracle(X, p.weights, p.means, p.covariances), rel=1e-12
@@ -270,8 +271,8 @@ def test_no_step_lowers_the_log_likelihood(covariance_type, tol):
     for seed in range(5):
         X = some_data(seed)
         start = some_start(X, covariance_type, 4)
-        run = run_em(likelihood_of(X, covariance_type), start, max_iter=400, tol=tol)
-        values = np.array([*run.log_likelihoods, run.log_likelihood])
+        run = run_em(objective_of(X, covariance_type), start, max_iter=400, tol=tol)
+        values = np.array([*run.objectives, run.log_likelihood])
         assert len(values) > 10
         assert np.diff(values).min() >= -1e-12 * abs(values[-1])
 
@@ -279,7 +280,7 @@ def test_no_step_lowers_the_log_likelihood(covariance_type, tol):
 def test_acceleration_ends_where_plain_steps_do_but_sooner():
     X = numbers("faithful")
     start = some_start(X, "tied", 4)
-    likelihood = likelihood_of(X, "tied")
+    likelihood = objective_of(X, "tied")
     quick = run_em(likelihood, start, max_iter=3000)
     plain = run_em(likelihood, start, max_iter=30000, tol=1e-14)
     assert quick.status is plain.status is Status.CONVERGED
@@ -296,7 +297,7 @@ def fit_moved(X, start, matrix, shift):
         covariances=matrix.T @ start.covariances @ matrix,
     )
     X = X @ matrix + shift
-    run = run_em(likelihood_of(X, start.covariance_type), moved, max_iter=3000)
+    run = run_em(objective_of(X, start.covariance_type), moved, max_iter=3000)
     assert run.status is Status.CONVERGED
     return run
 
@@ -407,12 +408,12 @@ def test_optima_are_counted_and_the_best_comes_first():
 
 def test_an_optimum_does_not_depend_on_the_order_of_components():
     X = some_data(5)
-    run = run_em(likelihood_of(X, "full"), some_start(X, "full"), max_iter=2000)
+    run = run_em(objective_of(X, "full"), some_start(X, "full"), max_iter=2000)
     assert run.status is Status.CONVERGED
     turned = replace(run, parameters=run.parameters.permute([2, 0, 1]))
     moved = replace(run.parameters, means=run.parameters.means + 0.5)
     other = replace(run, parameters=moved)
-    lower = replace(run, log_likelihood=run.log_likelihood - 1.0)
+    lower = replace(run, objective=run.objective - 1.0)
     optima = find_optima([run, turned, other, lower], len(X), len(X))
     assert [optimum.hits for optimum in optima] == [2, 1, 1]
 
@@ -486,9 +487,9 @@ def test_a_collapsed_run_loses_to_a_sound_one():
     with pytest.warns(CollapseWarning):
         collapsed = away.fit(X).restarts_.best
     start = partition_start(X, (X[:, 0] > 3).astype(int), "full")
-    sound = run_em(likelihood_of(X, "full"), start, max_iter=2000)
+    sound = run_em(objective_of(X, "full"), start, max_iter=2000)
     assert sound.status is Status.CONVERGED
-    better = replace(collapsed, log_likelihood=sound.log_likelihood + 100)
+    better = replace(collapsed, objective=sound.objective + 100)
     both = Restarts.of([better, sound], len(X), len(X))
     assert both.best is sound
     assert both.n_collapsed == 1

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from test_em import likelihood_of, numbers
+from test_em import numbers, objective_of
 
 import bayesgmm as bg
 from bayesgmm import GaussianMixture
@@ -32,7 +32,7 @@ def run_from(X, labels, name):
         name,
         tuple(f"x{j}" for j in range(X.shape[1])),
     )
-    return run_em(likelihood_of(X, name), start, max_iter=5000)
+    return run_em(objective_of(X, name), start, max_iter=5000)
 
 
 @pytest.mark.parametrize("name", NAMES)

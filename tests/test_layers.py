@@ -34,7 +34,10 @@ ROWS = {
         "statistics",
     ],
     "D beliefs, starts": ["initialise", "priors"],
-    "E inference": ["em optima restarts squarem steps", "marginal"],
+    "E inference": [
+        "em fitting maximise observations optima restarts squarem steps",
+        "marginal",
+    ],
     "F posterior": ["posterior"],
     "G labels": ["relabel"],
     "G after sampling": ["criteria", "diagnose invariants verdict", "membership"],

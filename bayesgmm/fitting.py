@@ -1,0 +1,130 @@
+"""From settings and data to runs: what every fit by EM does.
+
+`settings` is whatever has the parameters of `GaussianMixture` as attributes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from bayesgmm.arguments import check_choice, check_count, check_number
+from bayesgmm.covariances import covariance_family
+from bayesgmm.em import EMRun, run_em
+from bayesgmm.errors import InputError
+from bayesgmm.initialise import INIT_PARAMS, Starts, check_given, weighted_covariance
+from bayesgmm.maximise import Maximiser
+from bayesgmm.observations import Complete
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.steps import Objective
+from bayesgmm.validation import Table, check_fittable, check_not_collinear
+
+
+def check_settings(settings: Any) -> None:
+    """Refuse settings that no fit can have."""
+    check_count("n_components", settings.n_components)
+    covariance_family(settings.covariance_type)
+    check_choice("init_params", settings.init_params, INIT_PARAMS)
+    check_count("n_init", settings.n_init)
+    check_count("max_iter", settings.max_iter, at_least=0)
+    check_count("verbose_interval", settings.verbose_interval)
+    rule = "be a number of 0 or more"
+    check_number("reg_covar", settings.reg_covar, rule, lambda value: value >= 0)
+    if settings.tol is not None:
+        rule = "be None or a number of 0 or more"
+        check_number("tol", settings.tol, rule, lambda value: value >= 0)
+
+
+def build_objective(settings: Any, table: Table, weight) -> Objective:
+    """Check that the data can carry the mixture, and say what its fit maximises.
+
+    Parameters
+    ----------
+    settings
+    table : Table
+        Rows that count.
+    weight : array of shape (n_observations,) or None
+        Above zero.
+    """
+    reg_covar = settings.reg_covar
+    check_fittable(table, settings.n_components, distinct=reg_covar == 0)
+    _, covariance = weighted_covariance(table.values, weight)
+    family = covariance_family(settings.covariance_type)
+    reference = family.estimate(covariance[None], np.ones(1))[0]
+    reference += reg_covar * np.eye(table.n_features)
+    check_not_collinear(reference, settings.covariance_type)
+    return Objective(Complete(table.values, weight), reference, Maximiser(reg_covar))
+
+
+def run_starts(settings: Any, objective: Objective, feature_names) -> Iterator[EMRun]:
+    """Run EM from every start; give components of each run their final order."""
+    keep_order, previous = settings.means_init is not None, -np.inf
+    starts = _starts(settings, objective, feature_names)
+    if settings.warm_start and hasattr(settings, "parameters_"):
+        keep_order, previous = True, settings.lower_bound_
+        starts = [_last(settings, feature_names)]
+    for number, start in enumerate(starts):
+        run = run_em(
+            objective,
+            start,
+            max_iter=settings.max_iter,
+            tol=settings.tol,
+            previous=previous * objective.n_observations,
+            on_step=_printer(settings),
+        )
+        if settings.verbose:
+            print(f"Start {number}: {run}")
+        yield run if keep_order else run.largest_first()
+
+
+def _starts(settings, objective, feature_names):
+    family = covariance_family(settings.covariance_type)
+    given = check_given(
+        settings.weights_init,
+        settings.means_init,
+        settings.precisions_init,
+        (settings.n_components, len(feature_names)),
+        family,
+    )
+    starts = Starts(
+        objective.observations.X,
+        settings.n_components,
+        family,
+        feature_names,
+        settings.init_params,
+        given,
+        objective.observations.sample_weight,
+        settings.reg_covar,
+    )
+    random = check_random_state(settings.random_state)
+    entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()
+    return starts.draw(settings.n_init, entropy)
+
+
+def _last(settings, feature_names) -> MixtureParameters:
+    """Return the last fit to continue from, if it fits the settings."""
+    last = settings.parameters_
+    had = (last.n_components, last.n_features, last.covariance_type)
+    name = covariance_family(settings.covariance_type).name
+    now = (settings.n_components, len(feature_names), name)
+    if had != now:
+        raise InputError(
+            "warm_start",
+            "continue a fit of the same components, features and covariance_type",
+            f"{now} after {had}",
+            "Fit a new estimator, or set `warm_start=False`.",
+        )
+    return replace(last, feature_names=feature_names)
+
+
+def _printer(settings):
+    def print_step(n_iter, step):
+        if settings.verbose > 1 and n_iter % settings.verbose_interval == 0:
+            print(
+                f"  step {n_iter}: log-likelihood {step.log_likelihood:.6f}, "
+                f"gradient norm {step.gradient_norm:.1e}"
+            )
+
+    return print_step
