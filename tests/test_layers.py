@@ -33,7 +33,7 @@ ROWS = {
         "quadratics",
         "statistics",
     ],
-    "D beliefs, starts": ["initialise", "priors"],
+    "D beliefs, starts": ["hierarchical", "initialise", "priors"],
     "E inference": [
         "em fitting maximise observations optima restarts squarem steps",
         "marginal",
