@@ -35,7 +35,7 @@ ROWS = {
     ],
     "D beliefs, starts": ["hierarchical", "initialise", "priors"],
     "E inference": [
-        "em fitting maximise observations optima restarts squarem steps",
+        "em fitting maximise moves observations optima restarts squarem steps",
         "marginal",
     ],
     "F posterior": ["posterior"],
