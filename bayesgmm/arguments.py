@@ -1,7 +1,7 @@
 """The door for settings: every number and name of the user is checked here, once."""
 
 import numbers
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,39 @@ def check_seed(random_seed: Any) -> int:
     )
 
 
+def check_places(argument: str, wanted: Any, names: Sequence[str]) -> list[int]:
+    """Return where the wanted ones stand among `names`; each is a name or a place."""
+    several = not isinstance(wanted, str | numbers.Integral)
+    places = [_place(argument, one, names) for one in (wanted if several else [wanted])]
+    if places and len(set(places)) == len(places):
+        return places
+    raise InputError(
+        argument,
+        "name one or more, each once",
+        f"{names[max(places, key=places.count)]!r} twice" if places else "none",
+        f"Choose from {', '.join(map(repr, names))}.",
+    )
+
+
+def _place(argument, one, names):
+    if not isinstance(one, numbers.Integral) or isinstance(one, bool):
+        return names.index(check_choice(argument, one, names))
+    place = int(one)
+    if 0 <= place < len(names):
+        return place
+    raise InputError(
+        argument,
+        f"be names, or places from 0 to {len(names) - 1}",
+        f"{one}",
+        f"Choose from {', '.join(map(repr, names))}.",
+    )
+
+
 def check_number(
-    argument: str, value: Any, rule: str, holds: Callable[[float], bool]
+    argument: str,
+    value: Any,
+    rule: str = "be a finite number",
+    holds: Callable[[float], bool] = lambda _: True,
 ) -> float:
     """Return `value` as a float for which `holds` is true."""
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -88,6 +88,17 @@ class CovarianceFamily:
         pairs = zip(self.mclust_name, of_one, strict=True)
         return sum(copies[letter] * size for letter, size in pairs)
 
+    @property
+    def on_fewer_features(self) -> str:
+        """The family of marginals and conditionals, the smallest that holds them.
+
+        Where components share the shape of their spread and its axes, so do the parts.
+        Equal volumes, shapes or axes alone say nothing about parts.
+        """
+        if self.mclust_name[1:] in ("EE", "EI", "II"):
+            return self.name
+        return "diag" if self.mclust_name.endswith("I") else "full"
+
     def n_rows(self, n_features: int) -> int:
         """Count the rows a component needs for a covariance that is not singular."""
         if self.mclust_name in ("EVV", "VVV", "VVE"):

@@ -8,20 +8,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.arguments import check_count
+from bayesgmm.arguments import check_count, check_number
+from bayesgmm.derived import DerivedMixtures
 from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.tails import cdf, density_level, density_tail, draw_rows
 from bayesgmm.validation import check_features, check_sample_weight, check_table
 
 
-class FittedMixture:
+class FittedMixture(DerivedMixtures):
     """Methods of an estimator that need `parameters_` and not how it was found.
 
     Each refuses observations whose features are not those of the fit (`InputError`),
     and an estimator that was not fitted (`sklearn.exceptions.NotFittedError`).
     """
 
-    parameters_: MixtureParameters
     random_state: Any
 
     def predict(self, X) -> Ints:
@@ -132,12 +132,64 @@ class FittedMixture:
         weight = check_sample_weight(sample_weight, len(values))
         return criterion(self.parameters_, values, weight)
 
-    def sample(self, n_samples=1) -> tuple[Floats, Ints]:
+    def cdf(self, X) -> Floats:
+        """Return the probability of values no larger than a row's, in all features.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Exact to 1e-8 for one or two features and where features are independent
+            within components, else to about 1e-5; see `bayesgmm.tails.cdf`.
+        """
+        return cdf(self.parameters_, self._read(X).astype(np.float64))
+
+    def anomaly_score(self, X) -> Floats:
+        """Return how often a new row would be as unusual as each of these, or more.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            P(density of a new row <= density of this one), from 0, the most unusual,
+            to 1. Of rows from the mixture 1% score 0.01 or less. Exact for one
+            component, else to 0.002 and 4%; see `bayesgmm.tails.density_tail`.
+        """
+        return density_tail(self.parameters_, self.score_samples(X))
+
+    def highest_density_level(self, probability) -> float:
+        """Return the log density that marks the smallest region of a probability.
+
+        Parameters
+        ----------
+        probability : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        float
+            New rows have a higher `score_samples` with this probability: exactly so
+            for one component, else to 0.002; see `bayesgmm.tails.density_level`.
+        """
+        check_is_fitted(self)
+        rule = "be between 0 and 1"
+        check_number("probability", probability, rule, lambda p: 0 < p < 1)
+        return density_level(self.parameters_, probability)
+
+    def sample(self, n_samples=1, random_state=None) -> tuple[Floats, Ints]:
         """Draw rows and the components they come from, one component after another.
 
         Parameters
         ----------
         n_samples : int
+        random_state : int, RandomState or Generator, optional
+            The same number gives the same rows. By default that of the estimator.
 
         Returns
         -------
@@ -146,15 +198,11 @@ class FittedMixture:
         """
         check_is_fitted(self)
         check_count("n_samples", n_samples)
-        random = check_random_state(self.random_state)
-        mixture = self.parameters_
-        shares = mixture.weights / mixture.weights.sum()
-        drawn = np.repeat(
-            np.arange(mixture.n_components), random.multinomial(n_samples, shares)
-        )
-        lower = np.linalg.cholesky(mixture.covariances)[drawn]
-        noise = random.standard_normal((n_samples, mixture.n_features))
-        return mixture.means[drawn] + np.einsum("nij,nj->ni", lower, noise), drawn
+        if random_state is None:
+            random_state = self.random_state
+        if not isinstance(random_state, np.random.Generator):
+            random_state = check_random_state(random_state)
+        return draw_rows(self.parameters_, n_samples, random_state)
 
     def _read(self, X):
         """Return checked observations with the features of the fit."""

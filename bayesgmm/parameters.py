@@ -1,13 +1,16 @@
 """The parameters of a mixture: one immutable value that everything passes on."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.arguments import check_number, check_places
 from bayesgmm.covariances import CovarianceFamily, covariance_family
 from bayesgmm.errors import InputError
+from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 
 
@@ -23,6 +26,8 @@ class MixtureParameters:
         Full matrices, whatever the family.
     covariance_type : str
     feature_names : tuple of str
+    component_names : tuple of str or None
+        None until somebody names them: see `rename`.
     """
 
     weights: Floats
@@ -30,6 +35,12 @@ class MixtureParameters:
     covariances: Floats
     covariance_type: str
     feature_names: tuple[str, ...]
+    component_names: tuple[str, ...] | None = None
+
+    @property
+    def components(self) -> tuple[str, ...] | tuple[int, ...]:
+        """What to call the components: their names, or 0, 1, ... if they have none."""
+        return self.component_names or tuple(range(self.n_components))
 
     @property
     def n_components(self) -> int:
@@ -63,17 +74,140 @@ class MixtureParameters:
     def permute(self, order) -> "MixtureParameters":
         """Return the same mixture with component ``order[k]`` at place k.
 
+        Names go with their components; numbers stay with the places.
+
         Parameters
         ----------
         order : array-like of int, shape (n_components,)
             A permutation of 0, 1, ...
         """
         order = np.asarray(order)
+        names = self.component_names
         return replace(
             self,
             weights=self.weights[order],
             means=self.means[order],
             covariances=self.covariances[order],
+            component_names=None if names is None else tuple(names[k] for k in order),
+        )
+
+    def rename(self, names: Mapping[int | str, str]) -> "MixtureParameters":
+        """Return the same mixture with other names of components.
+
+        Parameters
+        ----------
+        names : dict
+            From a component's place or present name to its new name, for example
+            ``{0: "short"}``. The others keep theirs; one that had none yet is called
+            by its place, "1".
+
+        Raises
+        ------
+        InputError
+            If there is no such component, or two would have the same name.
+        """
+        renamed = list(map(str, self.components))
+        places = check_places("names", names, renamed)
+        for place, name in zip(places, names.values(), strict=True):
+            renamed[place] = name
+        unfit = [name for name in renamed if not isinstance(name, str) or not name]
+        repeated = [name for name in renamed if renamed.count(name) > 1]
+        if unfit or repeated:
+            raise InputError(
+                "names",
+                "give every component a text of its own",
+                f"{(unfit or repeated)[0]!r}" + " twice" * (not unfit),
+                'For example `{0: "short", 1: "long"}`.',
+            )
+        return replace(self, component_names=tuple(renamed))
+
+    def marginal(self, features: str | int | Iterable) -> "MixtureParameters":
+        """Return the mixture of some of the features, whatever the others are.
+
+        Parameters
+        ----------
+        features : str, int, or several
+            Names or places, in the order wanted.
+
+        Returns
+        -------
+        MixtureParameters
+            Its `covariance_type` is that of the mixture where margins stay in the
+            family; else "diag" if features are independent within components, or
+            "full".
+
+        Raises
+        ------
+        InputError
+            If there is no such feature, or none is asked for, or one twice.
+        """
+        kept = check_places("features", features, self.feature_names)
+        family, whole = self.family, len(kept) == self.n_features
+        return replace(
+            self,
+            means=self.means[:, kept],
+            covariances=self.covariances[:, kept][:, :, kept],
+            covariance_type=family.name if whole else family.on_fewer_features,
+            feature_names=tuple(self.feature_names[j] for j in kept),
+        )
+
+    def conditional(self, given: Mapping[str | int, float]) -> "MixtureParameters":
+        """Return the mixture of the other features where some are known.
+
+        Parameters
+        ----------
+        given : dict
+            From names or places of features to their values.
+
+        Returns
+        -------
+        MixtureParameters
+            Of the features left, in their order. A component's weight is its
+            probability given the values, so that ``weights @ means`` is the
+            expectation of the features left. Its `covariance_type` is as in
+            `marginal`.
+
+        Raises
+        ------
+        InputError
+            If there is no such feature, none is given or none is left, or a value is
+            not finite.
+
+        References
+        ----------
+        .. [1] Z. Ghahramani, M. I. Jordan (1994), *Supervised learning from incomplete
+           data via an EM approach*, NIPS 6.
+        """
+        known = check_places("given", given, self.feature_names)
+        left = [j for j in range(self.n_features) if j not in known]
+        if not left:
+            raise InputError(
+                "given",
+                "leave a feature open",
+                f"values of all {self.n_features}",
+                "Use `score_samples` for the density of complete rows.",
+            )
+        x = np.array([check_number("given", value) for value in given.values()])
+        margin, n = self.marginal(known), len(known)
+        order = known + left
+        # In this order the factor ends in that of the conditional covariance, which is
+        # then a product: positive definite, whatever is lost in rounding.
+        lower = np.linalg.cholesky(self.covariances[:, order][:, :, order])
+        distances = np.linalg.solve(lower[:, :n, :n], (x - margin.means)[..., None])
+        rest = lower[:, n:, n:]
+        weights = responsibilities(x[None], margin.quadratics)[0]
+        if not weights.any():
+            raise InputError(
+                "given",
+                "be values that have a density",
+                f"{dict(given)}, so far out that squares overflow",
+                "Check units and values.",
+            )
+        return replace(
+            self.marginal(left),
+            weights=weights,
+            means=self.means[:, left] + (lower[:, n:, :n] @ distances)[..., 0],
+            covariances=rest @ np.swapaxes(rest, -1, -2),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +215,7 @@ class MixtureParameters:
         return {
             "covariance_type": self.covariance_type,
             "feature_names": list(self.feature_names),
+            "component_names": self.component_names and list(self.component_names),
             "weights": self.weights.tolist(),
             "means": self.means.tolist(),
             "covariances": self.covariances.tolist(),
@@ -89,12 +224,14 @@ class MixtureParameters:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "MixtureParameters":
         """Undo `to_dict`."""
+        names = content.get("component_names")
         return cls(
             weights=np.array(content["weights"], dtype=np.float64),
             means=np.array(content["means"], dtype=np.float64),
             covariances=np.array(content["covariances"], dtype=np.float64),
             covariance_type=content["covariance_type"],
             feature_names=tuple(content["feature_names"]),
+            component_names=None if names is None else tuple(names),
         )
 
 
