@@ -7,20 +7,36 @@ Pattern Recognition 28:781-793.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.kernels.axes import common_axes
+from bayesgmm.kernels.axes import common_axes, own_axes
+from bayesgmm.kernels.volumes import proportional_volumes
 
-# (scatters, counts) -> covariances, both (n_components, n_features, n_features).
-Estimate = Callable[[Floats, Floats], Floats]
+
+class Estimate(Protocol):
+    """An M-step."""
+
+    def __call__(
+        self, scatters: Floats, counts: Floats, near: Floats | None = None
+    ) -> Floats:
+        """Return covariances, shaped like `scatters`.
+
+        Parameters
+        ----------
+        scatters : array of shape (n_components, n_features, n_features)
+        counts : array of shape (n_components,)
+        near : array of shape (n_components, n_features, n_features), optional
+            Covariances of the family that the estimate will be no less likely than.
+            Only where the maximum has to be searched for is that something to say.
+        """
+        ...
+
+
 # (spreads, counts) -> variances, both (n_components, n_features): along axes.
 Share = Callable[[Floats, Floats], Floats]
-
-# Two quantities that are found each given the other agree to this much.
-TOLERANCE = 1e-13
-MOST_ROUNDS = 10_000
 
 
 # -- spreads -----------------------------------------------------------------------
@@ -57,15 +73,7 @@ def _same_volume(spreads, counts):
 
 
 def _same_shape(spreads, counts):
-    """Find volumes given the shape and the shape given volumes, in turns."""
-    volumes = _per_row(spreads.mean(axis=1), counts)
-    for _ in range(MOST_ROUNDS):
-        shape = (spreads / np.where(volumes > 0, volumes, 1.0)[:, None]).sum(axis=0)
-        shape /= _geometric_mean(shape)
-        before, volumes = volumes, _per_row((spreads / shape).mean(axis=1), counts)
-        if np.allclose(volumes, before, rtol=TOLERANCE, atol=0.0):
-            break
-    return volumes[:, None] * shape
+    return diagonals(proportional_matrices(from_diagonals(spreads), counts))
 
 
 # -- axes --------------------------------------------------------------------------
@@ -74,7 +82,7 @@ def _same_shape(spreads, counts):
 def _in_any_direction(share: Share) -> Estimate:
     """Components are balls: one spread, the mean of all directions."""
 
-    def estimate(scatters, counts):
+    def estimate(scatters, counts, near=None):  # noqa: ARG001
         means = diagonals(scatters).mean(axis=-1, keepdims=True)
         spreads = np.repeat(means, scatters.shape[-1], axis=1)
         return from_diagonals(share(spreads, counts))
@@ -83,77 +91,66 @@ def _in_any_direction(share: Share) -> Estimate:
 
 
 def _along_features(share: Share) -> Estimate:
-    def estimate(scatters, counts):
+    def estimate(scatters, counts, near=None):  # noqa: ARG001
         return from_diagonals(share(diagonals(scatters), counts))
 
     return estimate
 
 
 def _along_own_axes(share: Share) -> Estimate:
-    def estimate(scatters, counts):
-        spreads, axes = np.linalg.eigh(scatters)
-        variances = share(np.maximum(spreads, 0.0), counts)
-        return (axes * variances[:, None, :]) @ np.swapaxes(axes, 1, 2)
+    def estimate(scatters, counts, near=None):  # noqa: ARG001
+        spreads, axes = own_axes(scatters)
+        return _turn_back(share(spreads, counts), axes)
 
     return estimate
 
 
 def _along_common_axes(share: Share, *, one_volume: bool) -> Estimate:
-    """Rotate to the best axes that all share, from several orientations."""
+    """Rotate to the best axes that all share."""
 
-    def estimate(scatters, counts):
-        some = scatters.any(axis=(1, 2))
-        # The search squares spreads; axes are the same in any unit.
-        scaled = scatters[some] / np.abs(scatters).max()
-        found = []
-        for start in _orientations(scaled):
-            axes = np.ascontiguousarray(start)
-            cost = common_axes(scaled, counts[some], one_volume, axes)
-            found.append((cost, axes))
-        axes = min(found, key=lambda pair: pair[0])[1]
-        spreads = np.einsum("ji,kjl,li->ki", axes, scatters, axes)
-        return (axes * share(spreads, counts)[:, None, :]) @ axes.T
+    def estimate(scatters, counts, near=None):
+        some, spreads = scatters.any(axis=(1, 2)), np.zeros(scatters.shape[:2])
+        near = scatters[:0] if near is None else near
+        spreads[some], axes = common_axes(
+            scatters[some], counts[some], one_volume, near
+        )
+        return _turn_back(share(spreads, counts), axes)
 
     return estimate
 
 
-def _orientations(scatters):
-    """Return axes of the sum, of the sum at equal sizes, and of each."""
-    sizes = np.trace(scatters, axis1=1, axis2=2)
-    equal = (scatters / sizes[:, None, None]).sum(axis=0)
-    return np.linalg.eigh([scatters.sum(axis=0), equal, *scatters])[1]
+def _turn_back(variances, axes):
+    """Return covariances of variances along axes, which are in rows."""
+    return np.swapaxes(axes, -1, -2) @ (variances[..., None] * axes)
 
 
 # -- estimates ---------------------------------------------------------------------
 
 
-def own_matrices(scatters, counts):
+def own_matrices(scatters, counts, near=None):  # noqa: ARG001
     return _per_row(scatters, counts)
 
 
-def one_matrix(scatters, counts):
+def one_matrix(scatters, counts, near=None):  # noqa: ARG001
     return _all_same(scatters, counts)
 
 
-def matrices_of_one_volume(scatters, counts):
+def matrices_of_one_volume(scatters, counts, near=None):  # noqa: ARG001
     """Determinants, unlike eigenvalues, keep their digits in any units."""
     sizes = np.exp(np.linalg.slogdet(scatters)[1] / scatters.shape[-1])
     shapes = scatters / np.where(sizes > 0, sizes, 1.0)[:, None, None]
     return sizes.sum() / counts.sum() * shapes
 
 
-def proportional_matrices(scatters, counts):
-    """Find volumes given the common matrix and the matrix given volumes, in turns."""
-    d = scatters.shape[-1]
-    volumes = _per_row(np.trace(scatters, axis1=1, axis2=2) / d, counts)
-    for _ in range(MOST_ROUNDS):
-        matrix = (scatters / np.where(volumes > 0, volumes, 1.0)[:, None, None]).sum(0)
-        matrix /= np.exp(np.linalg.slogdet(matrix)[1] / d)
-        traces = np.trace(np.linalg.solve(matrix, scatters), axis1=1, axis2=2)
-        before, volumes = volumes, _per_row(traces / d, counts)
-        if np.allclose(volumes, before, rtol=TOLERANCE, atol=0.0):
-            break
-    return volumes[:, None, None] * matrix
+def proportional_matrices(scatters, counts, near=None):  # noqa: ARG001
+    some = scatters.any(axis=(1, 2))
+    scatters, matrices = scatters[some], np.zeros(scatters.shape)
+    volumes = proportional_volumes(scatters, counts[some])
+    if not np.isfinite(volumes).all():  # no sum of them is regular
+        volumes = np.trace(scatters, axis1=1, axis2=2) / counts[some]
+    matrix = (scatters / volumes[:, None, None]).sum(axis=0) / counts[some].sum()
+    matrices[some] = volumes[:, None, None] * matrix
+    return matrices
 
 
 ESTIMATES: dict[str, Estimate] = {
