@@ -62,8 +62,8 @@ class CovarianceFamily:
     mclust_name : str
         Three letters, for volumes, shapes and axes: E where components share them, V
         where each has its own, I for equal shapes or for the features as axes.
-    estimate : function
-        ``(scatters, counts) -> covariances``, the M-step: arrays of shape
+    estimate : Estimate
+        The M-step: scatters and counts in, covariances out, arrays of shape
         (n_components, n_features, n_features) and (n_components,).
     storage : Storage
     """

@@ -38,7 +38,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         for volumes, shapes and axes, E where components share them, V where each has
         its own, I for balls or for the features as axes: "EII", "VII", "EEI", "VEI",
         "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV" [1]_.
-        "full" is "VVV", "tied" "EEE", "diag" "VVI" and "spherical" "VII".
+        "full" is "VVV", "tied" "EEE", "diag" "VVI" and "spherical" "VII". For one
+        feature "E" is a shared variance and "V" variances of the components' own.
     tol : float, optional
         None, the default, fits until the gradient of the log-likelihood per
         observation is zero (`bayesgmm.steps.GRADIENT_TOLERANCE`), by accelerated EM. A

@@ -51,7 +51,7 @@ def build_objective(settings: Any, table: Table, weight) -> Objective:
     reg_covar = settings.reg_covar
     check_fittable(table, settings.n_components, distinct=reg_covar == 0)
     _, covariance = weighted_covariance(table.values, weight)
-    family = covariance_family(settings.covariance_type)
+    family = covariance_family(settings.covariance_type, table.n_features)
     reference = family.estimate(covariance[None], np.ones(1))[0]
     reference += reg_covar * np.eye(table.n_features)
     check_not_collinear(reference, settings.covariance_type)

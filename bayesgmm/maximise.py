@@ -69,4 +69,4 @@ class Maximiser:
 
     def _covariances(self, at, scatters, counts):
         ridge = self.reg_covar * np.eye(at.n_features)
-        return at.family.estimate(scatters, counts) + ridge
+        return at.family.estimate(scatters, counts, near=at.covariances) + ridge

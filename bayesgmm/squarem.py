@@ -83,7 +83,7 @@ def _longest_valid(start, step, bend, length):
     while length > 1.01:  # length 1 is the second step itself
         point = _move(start, step, bend, length)
         if is_positive_definite(point.covariances):
-            return _member(point)
+            return _member(point, near=start)
         length = (length + 1) / 2
     return None
 
@@ -101,10 +101,11 @@ def _move(start, step, bend, length):
     )
 
 
-def _member(point):
+def _member(point, near):
     """Return the nearest mixture of the family: most families are no linear space."""
     scatters = point.weights[:, None, None] * point.covariances
-    return replace(point, covariances=point.family.estimate(scatters, point.weights))
+    covariances = point.family.estimate(scatters, point.weights, near.covariances)
+    return replace(point, covariances=covariances)
 
 
 def is_positive_definite(matrices: Floats) -> bool:

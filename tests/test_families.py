@@ -91,12 +91,16 @@ def test_mclusts_names_start_a_posterior():
     assert bg.build_model(X, 2, "EEE", init=em).em_start is not None
 
 
+def _fit_by_em(X, n_components, name):
+    return GaussianMixture(n_components, covariance_type=name).fit(X)
+
+
 @pytest.mark.parametrize(("name", "same"), [("E", "tied"), ("V", "full")])
 def test_mclusts_names_for_one_feature(name, same):
     X = numbers("galaxies")
     assert bg.default_priors(X, 2, name).means_scale.shape == (1,)
     assert bg.build_model(X, 2, name) is not None
-    for refuse in (bg.default_priors, bg.build_model, bg.fit):
+    for refuse in (bg.default_priors, bg.build_model, bg.fit, _fit_by_em):
         with pytest.raises(InputError, match=f"2 features; got '{name}'"):
             refuse(numbers("faithful"), 2, name)
     a, b = (
