@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bayesgmm.relabel import relabel as relabel
     from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
+    from bayesgmm.standard_errors import standard_errors as standard_errors
     from bayesgmm.verdict import Diagnosis as Diagnosis
 
     __version__: str
@@ -57,6 +58,7 @@ _HOME = {
     "plot_membership": "plots.membership",
     "relabel": "relabel",
     "sample": "sampling",
+    "standard_errors": "standard_errors",
     "unrelabel": "relabel",
 }
 _MODULES = ("datasets", "errors")

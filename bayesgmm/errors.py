@@ -45,6 +45,10 @@ class PosteriorWarning(UserWarning):
     """A posterior should not be used as it is; the message says why."""
 
 
+class UncertaintyWarning(UserWarning):
+    """Standard errors or replicates are missing or doubtful; the message says why."""
+
+
 def did_you_mean(got: object, choices: Iterable[str]) -> str:
     """Return a sentence that lists the choices, the closest one first named."""
     choices = list(choices)

@@ -33,7 +33,8 @@ class WeightKind:
         .. [1] L. Kish (1965), *Survey Sampling*, section 11.7.
         """
         _, importance = self.split(weight)
-        return float(weight.sum() ** 2 / (weight * importance).sum())
+        shares = weight / weight.sum()  # squares of small weights would vanish
+        return float(weight.sum() / (shares * importance).sum())
 
     def rescale(self, weight: Floats) -> Floats:
         """Return weights that sum to the effective number of observations."""

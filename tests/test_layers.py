@@ -27,6 +27,7 @@ ROWS = {
     ],
     "B kernels": ["kernels"],
     "C the model": [
+        "charts",
         "covariances",
         "families",
         "parameters",
@@ -36,11 +37,17 @@ ROWS = {
     "D beliefs, starts": ["hierarchical", "initialise", "priors"],
     "E inference": [
         "em fitting maximise moves observations optima restarts squarem steps",
+        "information",
         "marginal",
     ],
     "F posterior": ["posterior"],
     "G labels": ["relabel"],
-    "G after sampling": ["criteria tails", "diagnose invariants verdict", "membership"],
+    "G after sampling": [
+        "criteria tails",
+        "diagnose invariants verdict",
+        "membership",
+        "standard_errors",
+    ],
     "H telling": ["compare", "files", "naming", "plots", "report", "story"],
     "I front": [
         "__init__",
