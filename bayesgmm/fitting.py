@@ -14,12 +14,13 @@ from bayesgmm.arguments import check_choice, check_count, check_number
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import EMRun, run_em
 from bayesgmm.errors import InputError
+from bayesgmm.fittable import check_fittable, check_not_collinear
 from bayesgmm.initialise import INIT_PARAMS, Starts, check_given, weighted_covariance
 from bayesgmm.maximise import Maximiser
 from bayesgmm.observations import Complete
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.steps import Objective
-from bayesgmm.validation import Table, check_fittable, check_not_collinear
+from bayesgmm.validation import Table
 
 
 def check_settings(settings: Any) -> None:

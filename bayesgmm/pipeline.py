@@ -23,6 +23,7 @@ from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
 from bayesgmm.files import save_analysis
+from bayesgmm.fittable import check_fittable
 from bayesgmm.marginal.model import build_model
 from bayesgmm.marginal.structure import structure_of
 from bayesgmm.membership import membership
@@ -30,7 +31,7 @@ from bayesgmm.priors import Priors, default_priors
 from bayesgmm.progress import announce
 from bayesgmm.report import summary_text, write_report
 from bayesgmm.sampling import sample
-from bayesgmm.validation import Table, check_fittable, check_table
+from bayesgmm.validation import Table, check_table
 from bayesgmm.verdict import Diagnosis
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")

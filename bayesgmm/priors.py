@@ -7,7 +7,8 @@ import numpy as np
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_count
 from bayesgmm.covariances import covariance_family
-from bayesgmm.validation import check_fittable, check_sample_weight, check_table
+from bayesgmm.fittable import check_fittable
+from bayesgmm.validation import check_sample_weight, check_table
 
 CONCENTRATION = 1.0
 # A prior mean is anywhere in the bulk of the data or a little beyond.

@@ -9,7 +9,8 @@ from sklearn import datasets as sklearn_datasets
 
 from bayesgmm import datasets
 from bayesgmm.errors import InputError
-from bayesgmm.validation import check_fittable, check_table
+from bayesgmm.fittable import check_fittable
+from bayesgmm.validation import check_table
 
 SHAPES = {
     "acidity": (155, 1),

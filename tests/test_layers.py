@@ -21,6 +21,7 @@ ROWS = {
         "atomic",
         "dims",
         "errors",
+        "fittable",
         "progress",
         "validation",
         "weight_kinds",

@@ -108,7 +108,8 @@ REFUSED = {
     "unknown covariance type": (GOOD, {"covariance_type": "diagonal"}, {},
         "`covariance_type` must be a known name; got 'diagonal'. Did you mean 'diag'? "
         "Choose one of 'full', 'tied', 'diag', 'spherical', 'EII', 'EEI', 'VEI', 'EVI', 'VEE', "
-        "'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV', 'EEE', 'VVI', 'VII'."),
+        "'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV', 'EEE', 'VVI', 'VII', "
+        "'E', 'V'."),
     "unknown start": (GOOD, {"init_params": "k-mean"}, {}, "`init_params` must be a known "
         "name; got 'k-mean'. Did you mean 'kmeans'? Choose one of 'k-means++', 'kmeans', "
         "'random', 'random_from_data'."),
@@ -147,7 +148,7 @@ REFUSED = {
 def test_bad_input_is_refused_before_anything_is_computed(name, monkeypatch):
     X, settings, further, message = REFUSED[name]
 
-    monkeypatch.setattr("bayesgmm.estimator.run_em", None)  # calling it would fail
+    monkeypatch.setattr("bayesgmm.fitting.run_em", None)  # calling it would fail
     em = GaussianMixture(**settings)
     with pytest.raises(InputError) as caught:
         em.fit(X, **further)

@@ -18,6 +18,7 @@ from bayesgmm.dims import (
     PAIR,
 )
 from bayesgmm.errors import InputError
+from bayesgmm.fittable import check_fittable
 from bayesgmm.marginal.distribution import MvNormalMixture
 from bayesgmm.marginal.ops import covariance_cholesky
 from bayesgmm.marginal.start import Start, em_start
@@ -28,7 +29,6 @@ from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.priors import Priors, default_priors
 from bayesgmm.validation import (
     are_named,
-    check_fittable,
     check_sample_weight,
     check_table,
 )

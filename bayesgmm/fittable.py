@@ -1,0 +1,79 @@
+"""The door for fits: whether the data can carry the mixture that is asked for."""
+
+import numpy as np
+
+from bayesgmm.errors import InputError
+from bayesgmm.validation import LARGEST, Table
+
+
+def check_fittable(table: Table, n_components: int, *, distinct: bool = True) -> None:
+    """Refuse data on which a mixture of `n_components` cannot be estimated.
+
+    `distinct` asks for as many distinct rows; regularised fits can do with fewer.
+    """
+    lowest, highest = table.values.min(axis=0), table.values.max(axis=0)
+    constant = np.flatnonzero(lowest == highest)
+    if table.n_observations > 1 and len(constant):
+        j = constant[0]
+        raise InputError(
+            "X",
+            "vary in every column",
+            f"the constant {lowest[j]:g} in column {table.feature_names[j]!r}",
+            "Drop this column: it tells no groups apart.",
+        )
+    _check_spread(table, highest, lowest)
+    if table.n_observations < max(n_components, 2):
+        raise InputError(
+            "X",
+            f"have at least {max(n_components, 2)} rows for `n_components`="
+            f"{n_components}",
+            f"{table.n_observations} sample{'s' * (table.n_observations != 1)}",
+            "Expected n_samples >= n_components: lower `n_components` or add rows.",
+        )
+    n_distinct = _count_distinct(table.values, n_components)
+    if distinct and n_distinct < n_components:
+        raise InputError(
+            "X",
+            f"have at least `n_components`={n_components} distinct rows",
+            f"{n_distinct} distinct rows",
+            f"Lower `n_components` to {n_distinct} or less.",
+        )
+
+
+def _check_spread(table, highest, lowest):
+    """Refuse numbers so close together that the square of their spread vanishes."""
+    spread = highest.astype(np.float64) - lowest.astype(np.float64)
+    bad = np.flatnonzero((spread > 0) & (spread < 1 / LARGEST))
+    if len(bad):
+        j = bad[0]
+        raise InputError(
+            "X",
+            f"spread by more than {1 / LARGEST:g} in every column",
+            f"{spread[j]:.3g} in column {table.feature_names[j]!r}",
+            "Choose another unit for this column.",
+        )
+
+
+def _count_distinct(values, enough):
+    """Count distinct rows, but look no further once there are enough."""
+    seen = set()
+    for row in values:
+        seen.add(row.tobytes())
+        if len(seen) >= enough:
+            break
+    return len(seen)
+
+
+def check_not_collinear(covariance, covariance_type: str) -> None:
+    """Refuse data whose own covariance, as the family sees it, is singular."""
+    scale = np.sqrt(np.diag(covariance))
+    rank = int((np.linalg.eigvalsh(covariance / np.outer(scale, scale)) > 1e-12).sum())
+    if rank < len(scale):
+        raise InputError(
+            "X",
+            f"have columns that are not collinear for `covariance_type`="
+            f"{covariance_type!r}",
+            f"{len(scale)} columns that span {rank} dimension{'s' * (rank != 1)}",
+            "Drop columns that the others determine, add rows, or use "
+            "`covariance_type='diag'`.",
+        )
