@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bayesgmm import errors as errors
     from bayesgmm.compare import Comparison as Comparison
     from bayesgmm.compare import compare as compare
+    from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
+    from bayesgmm.conjugate import conjugate_prior as conjugate_prior
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Analysis": "pipeline",
     "Comparison": "compare",
+    "ConjugatePrior": "conjugate",
     "Diagnosis": "verdict",
     "GaussianMixture": "estimator",
     "InputError": "errors",
@@ -48,6 +51,7 @@ _HOME = {
     "Priors": "priors",
     "build_model": "marginal.model",
     "compare": "compare",
+    "conjugate_prior": "conjugate",
     "default_priors": "priors",
     "diagnose": "diagnose",
     "fit": "pipeline",

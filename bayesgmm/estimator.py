@@ -48,6 +48,16 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     reg_covar : float
         Added to the variances, in squared units of the data. Needed by no fit; a
         cure for components that collapse.
+    prior : None, "default" or ConjugatePrior
+        "default" maximises the posterior density under the prior of Fraley and
+        Raftery: see `conjugate_prior`, which makes it. No component can collapse.
+    fixed_weights : None, "equal" or array-like of shape (n_components,)
+        Weights that are held, in the order of the components. `bic` does not count
+        them.
+    frozen : sequence of int
+        Components whose means and covariances stay at `means_init` and
+        `precisions_init`; their weights are estimated. Only for "full", "diag" and
+        "spherical". `bic` does not count them.
     max_iter : int
         EM steps of one run, at most.
     n_init : int
@@ -134,6 +144,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         covariance_type="full",
         tol=None,
         reg_covar=0.0,
+        prior=None,
+        fixed_weights=None,
+        frozen=(),
         max_iter=1000,
         n_init=10,
         init_params="k-means++",
@@ -149,6 +162,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.covariance_type = covariance_type
         self.tol = tol
         self.reg_covar = reg_covar
+        self.prior = prior
+        self.fixed_weights = fixed_weights
+        self.frozen = frozen
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params

@@ -66,14 +66,20 @@ def _count_distinct(values, enough):
 
 def check_not_collinear(covariance, covariance_type: str) -> None:
     """Refuse data whose own covariance, as the family sees it, is singular."""
-    scale = np.sqrt(np.diag(covariance))
-    rank = int((np.linalg.eigvalsh(covariance / np.outer(scale, scale)) > 1e-12).sum())
-    if rank < len(scale):
+    rank, d = rank_of(covariance), len(covariance)
+    if rank < d:
         raise InputError(
             "X",
             f"have columns that are not collinear for `covariance_type`="
             f"{covariance_type!r}",
-            f"{len(scale)} columns that span {rank} dimension{'s' * (rank != 1)}",
-            "Drop columns that the others determine, add rows, or use "
-            "`covariance_type='diag'`.",
+            f"{d} columns that span {rank} dimension{'s' * (rank != 1)}",
+            "Drop columns that the others determine, add rows, use "
+            "`covariance_type='diag'`, or `prior='default'`.",
         )
+
+
+def rank_of(covariance) -> int:
+    """Count the directions in which data of this covariance have any spread."""
+    scale = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(scale, scale)
+    return int((np.linalg.eigvalsh(correlation) > 1e-12).sum())

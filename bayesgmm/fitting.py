@@ -11,6 +11,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count, check_number
+from bayesgmm.conjugate import resolve_prior
+from bayesgmm.constraints import check_fixed_weights, check_frozen
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import EMRun, run_em
 from bayesgmm.errors import InputError
@@ -49,19 +51,47 @@ def build_objective(settings: Any, table: Table, weight) -> Objective:
     weight : array of shape (n_observations,) or None
         Above zero.
     """
-    reg_covar = settings.reg_covar
-    check_fittable(table, settings.n_components, distinct=reg_covar == 0)
-    _, covariance = weighted_covariance(table.values, weight)
-    family = covariance_family(settings.covariance_type, table.n_features)
-    reference = family.estimate(covariance[None], np.ones(1))[0]
-    reference += reg_covar * np.eye(table.n_features)
+    free = settings.reg_covar == 0 and settings.prior is None
+    check_fittable(table, settings.n_components, distinct=free)
+    observations = Complete(table.values, weight)
+    family = _family(settings, table.n_features)
+    maximiser = _build_maximiser(settings, family, table, weight)
+    mean, covariance = weighted_covariance(table.values, weight)
+    reference = maximiser.covariance_of_all(
+        family, mean, covariance, observations.n_observations
+    )
     check_not_collinear(reference, settings.covariance_type)
-    return Objective(Complete(table.values, weight), reference, Maximiser(reg_covar))
+    return Objective(observations, reference, maximiser)
+
+
+def _build_maximiser(settings, family, table, weight):
+    k, names = settings.n_components, table.feature_names
+    given = _given(settings, table.n_features)
+    return Maximiser(
+        settings.reg_covar,
+        resolve_prior(settings.prior, table.values, k, family, names, weight),
+        check_fixed_weights(settings.fixed_weights, k),
+        check_frozen(settings.frozen, given, family),
+    )
+
+
+def _family(settings, n_features):
+    return covariance_family(settings.covariance_type, n_features)
+
+
+def _given(settings, n_features):
+    return check_given(
+        settings.weights_init,
+        settings.means_init,
+        settings.precisions_init,
+        (settings.n_components, n_features),
+        _family(settings, n_features),
+    )
 
 
 def run_starts(settings: Any, objective: Objective, feature_names) -> Iterator[EMRun]:
     """Run EM from every start; give components of each run their final order."""
-    keep_order, previous = settings.means_init is not None, -np.inf
+    keep_order, previous = _keeps_order(settings), -np.inf
     starts = _starts(settings, objective, feature_names)
     if settings.warm_start and hasattr(settings, "parameters_"):
         keep_order, previous = True, settings.lower_bound_
@@ -69,7 +99,7 @@ def run_starts(settings: Any, objective: Objective, feature_names) -> Iterator[E
     for number, start in enumerate(starts):
         run = run_em(
             objective,
-            start,
+            objective.maximiser.hold(start),
             max_iter=settings.max_iter,
             tol=settings.tol,
             previous=previous * objective.n_observations,
@@ -80,22 +110,20 @@ def run_starts(settings: Any, objective: Objective, feature_names) -> Iterator[E
         yield run if keep_order else run.largest_first()
 
 
+def _keeps_order(settings):
+    """Tell whether the user numbered the components."""
+    numbered = settings.fixed_weights is not None and settings.fixed_weights != "equal"
+    return settings.means_init is not None or numbered
+
+
 def _starts(settings, objective, feature_names):
-    family = covariance_family(settings.covariance_type)
-    given = check_given(
-        settings.weights_init,
-        settings.means_init,
-        settings.precisions_init,
-        (settings.n_components, len(feature_names)),
-        family,
-    )
     starts = Starts(
         objective.observations.X,
         settings.n_components,
-        family,
+        _family(settings, len(feature_names)),
         feature_names,
         settings.init_params,
-        given,
+        _given(settings, len(feature_names)),
         objective.observations.sample_weight,
         settings.reg_covar,
     )

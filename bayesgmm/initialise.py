@@ -11,6 +11,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.covariances import CovarianceFamily
 from bayesgmm.errors import InputError
+from bayesgmm.fittable import rank_of
 from bayesgmm.parameters import MixtureParameters
 
 
@@ -148,6 +149,12 @@ def weighted_covariance(X, sample_weight=None) -> tuple[Floats, Floats]:
     return centre + shift, weighted.T @ centred / total - np.outer(shift, shift)
 
 
+def spread_in_all_directions(covariance: Floats) -> Floats:
+    """Return a covariance, or its diagonal where columns are collinear."""
+    d = len(covariance)
+    return covariance if rank_of(covariance) == d else np.diag(np.diag(covariance))
+
+
 def start_from_labels(
     X,
     labels: Ints,
@@ -160,8 +167,9 @@ def start_from_labels(
     Covariances and weights of its parts would tie EM to small or narrow ones: from
     equal ones it finds better optima and collapses less. The covariance is that within
     the parts, to which every part adds one row's worth of ``S / n_components^(2/d)``,
-    S the covariance of all rows, the scale of Fraley and Raftery's prior [1]_; so it is
-    positive definite even if every row is a part.
+    S the covariance of all rows (its diagonal if columns are collinear), the scale of
+    Fraley and Raftery's prior [1]_; so it is positive definite even if every row is a
+    part.
 
     References
     ----------
@@ -171,6 +179,7 @@ def start_from_labels(
     n_features = X.shape[1]
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     mean, covariance = weighted_covariance(X, weight)
+    covariance = spread_in_all_directions(covariance)
     means = np.tile(mean, (n_components, 1))
     added = n_components * weight.mean()
     scatter = added * covariance / n_components ** (2 / n_features)
@@ -213,9 +222,9 @@ def check_given(
         precisions are not symmetric positive definite.
     """
     compact = family.compact(np.zeros((*shape, shape[1]))).shape
-    weights = _check_array("weights_init", weights_init, shape[:1])
-    means = _check_array("means_init", means_init, shape)
-    precisions = _check_array("precisions_init", precisions_init, compact)
+    weights = _check_any("weights_init", weights_init, shape[:1])
+    means = _check_any("means_init", means_init, shape)
+    precisions = _check_any("precisions_init", precisions_init, compact)
     if weights is not None:
         weights = _check_weights(weights)
     if precisions is None:
@@ -224,9 +233,12 @@ def check_given(
     return Given(weights, means, _invert_precisions(matrices))
 
 
-def _check_array(name, value, shape):
-    if value is None:
-        return None
+def _check_any(name, value, shape):
+    return None if value is None else check_numbers(name, value, shape)
+
+
+def check_numbers(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    """Return finite numbers of one entry a component, or say what is wrong."""
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):

@@ -5,8 +5,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesgmm._typing import Floats, SufficientStatistics
+from bayesgmm.conjugate import ConjugatePrior
+from bayesgmm.covariances import CovarianceFamily
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.statistics import moments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frozen:
+    """Components that stay where they are, whatever their weights.
+
+    Attributes
+    ----------
+    components : tuple of int
+    means : array of shape (n_frozen, n_features)
+    covariances : array of shape (n_frozen, n_features, n_features)
+    """
+
+    components: tuple[int, ...]
+    means: Floats
+    covariances: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,9 +35,39 @@ class Maximiser:
     ----------
     reg_covar : float
         Added to the diagonal of every covariance, in squared units of the data.
+    prior : ConjugatePrior, optional
+        Its log density is added to the log-likelihood.
+    weights : array of shape (n_components,), optional
+        Held at these.
+    frozen : Frozen, optional
+        Only in families whose components share nothing.
     """
 
     reg_covar: float = 0.0
+    prior: ConjugatePrior | None = None
+    weights: Floats | None = None
+    frozen: Frozen | None = None
+
+    def hold(self, point: MixtureParameters) -> MixtureParameters:
+        """Return a point with what is held where it is held, and counted."""
+        n_held, (k, d) = 0, point.means.shape
+        if self.weights is not None:
+            point, n_held = replace(point, weights=self.weights), k - 1
+        if self.frozen is not None:
+            means, covariances = point.means.copy(), point.covariances.copy()
+            held = list(self.frozen.components)
+            means[held] = self.frozen.means
+            covariances[held] = self.frozen.covariances
+            point = replace(point, means=means, covariances=covariances)
+            n_held += len(held) * (d + point.family.n_parameters(1, d))
+        return replace(point, n_held=n_held)
+
+    def is_free(self, n_components: int) -> Floats:
+        """Return 1 for every component that may move, 0 for one that is frozen."""
+        free = np.ones(n_components)
+        if self.frozen is not None:
+            free[list(self.frozen.components)] = 0.0
+        return free
 
     def update(
         self, at: MixtureParameters, statistics: SufficientStatistics
@@ -33,16 +81,20 @@ class Maximiser:
         statistics : SufficientStatistics
         """
         counts, means, scatters = moments(statistics, at.means)
-        return replace(
-            at,
-            weights=counts / counts.sum(),
-            means=means,
-            covariances=self._covariances(at, scatters, counts),
+        if self.prior is not None:
+            centres, means = means, self.prior.shrink(counts, means)
+            scatters = scatters + counts[:, None, None] * _outer(centres - means)
+        covariances, _ = self._covariances(
+            at.family, means, scatters, counts, at.covariances
+        )
+        weights = counts / counts.sum()
+        return self.hold(
+            replace(at, weights=weights, means=means, covariances=covariances)
         )
 
-    def log_prior(self, at: MixtureParameters) -> float:  # noqa: ARG002
+    def log_prior(self, at: MixtureParameters) -> float:
         """Return what is added to the log-likelihood."""
-        return 0.0
+        return 0.0 if self.prior is None else self.prior.log_density(at)
 
     def gradient_norm(
         self, at: MixtureParameters, whiteners: Floats, statistics: SufficientStatistics
@@ -51,22 +103,53 @@ class Maximiser:
 
         With mean = mean_0 + L z and covariance = L (I + E) L^T, L L^T the covariance,
         the gradients are P^T sums and (P^T outer_products P - counts I) / 2; the
-        family's estimate projects the latter on the directions the family has.
+        family's estimate projects the latter on the directions the family has. A prior
+        adds its rows to the sums, outer products and counts. What is held has none.
         """
         counts, sums, outer_products = statistics
-        shares = counts / counts.sum()
-        covariances = self._covariances(at, outer_products, counts)
+        total = counts.sum()
+        covariances, rows = self._covariances(
+            at.family, at.means, outer_products, counts, at.covariances
+        )
+        if self.prior is not None:
+            sums = sums + self.prior.shrinkage * (self.prior.mean - at.means)
         transposed = np.swapaxes(whiteners, -1, -2)
         excess = transposed @ covariances @ whiteners - np.eye(at.n_features)
-        pulls = np.einsum("kij,kj->ki", transposed, sums) / counts.sum()
+        pulls = np.einsum("kij,kj->ki", transposed, sums) / total
+        free = self.is_free(at.n_components)
+        gaps = 0.0 if self.weights is not None else counts / total - at.weights
         return float(
             max(
-                np.abs(shares - at.weights).sum(),
-                np.linalg.norm(pulls, axis=1).sum(),
-                0.5 * shares @ np.linalg.norm(excess, axis=(1, 2)),
+                np.abs(gaps).sum(),
+                free @ np.linalg.norm(pulls, axis=1),
+                0.5 * (free * rows / total) @ np.linalg.norm(excess, axis=(1, 2)),
             )
         )
 
-    def _covariances(self, at, scatters, counts):
-        ridge = self.reg_covar * np.eye(at.n_features)
-        return at.family.estimate(scatters, counts, near=at.covariances) + ridge
+    def covariance_of_all(
+        self, family: CovarianceFamily, mean: Floats, covariance: Floats, n: float
+    ) -> Floats:
+        """Return the covariance of one component that has all observations.
+
+        Parameters
+        ----------
+        family : CovarianceFamily
+        mean, covariance : array of shape (n_features,) and (n_features, n_features)
+            Of the observations.
+        n : float
+            How many they are.
+        """
+        scatters, counts = n * covariance[None], np.array([n])
+        return self._covariances(family, mean[None], scatters, counts)[0][0]
+
+    def _covariances(self, family, means, scatters, counts, near=None):
+        """Return the covariances, and the rows they rest on, those of a prior too."""
+        if self.prior is not None:
+            rows, added = self.prior.rows(family, means)
+            counts, scatters = counts + rows, scatters + added
+        ridge = self.reg_covar * np.eye(means.shape[1])
+        return family.estimate(scatters, counts, near=near) + ridge, counts
+
+
+def _outer(vectors):
+    return vectors[:, :, None] * vectors[:, None, :]

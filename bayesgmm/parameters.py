@@ -28,6 +28,8 @@ class MixtureParameters:
     feature_names : tuple of str
     component_names : tuple of str or None
         None until somebody names them: see `rename`.
+    n_held : int
+        How many of the free numbers a fit was told and did not estimate.
     """
 
     weights: Floats
@@ -36,6 +38,7 @@ class MixtureParameters:
     covariance_type: str
     feature_names: tuple[str, ...]
     component_names: tuple[str, ...] | None = None
+    n_held: int = 0
 
     @property
     def components(self) -> tuple[str, ...] | tuple[int, ...]:
@@ -57,9 +60,9 @@ class MixtureParameters:
 
     @property
     def n_parameters(self) -> int:
-        """Free numbers: weights, means and what the family counts."""
+        """Numbers estimated: weights, means and what the family counts."""
         k, d = self.means.shape
-        return k - 1 + k * d + self.family.n_parameters(k, d)
+        return k - 1 + k * d + self.family.n_parameters(k, d) - self.n_held
 
     @property
     def precisions_cholesky(self) -> Floats:
@@ -149,6 +152,7 @@ class MixtureParameters:
             covariances=self.covariances[:, kept][:, :, kept],
             covariance_type=family.name if whole else family.on_fewer_features,
             feature_names=tuple(self.feature_names[j] for j in kept),
+            n_held=0,
         )
 
     def conditional(self, given: Mapping[str | int, float]) -> "MixtureParameters":
@@ -219,6 +223,7 @@ class MixtureParameters:
             "weights": self.weights.tolist(),
             "means": self.means.tolist(),
             "covariances": self.covariances.tolist(),
+            "n_held": self.n_held,
         }
 
     @classmethod
@@ -232,6 +237,7 @@ class MixtureParameters:
             covariance_type=content["covariance_type"],
             feature_names=tuple(content["feature_names"]),
             component_names=None if names is None else tuple(names),
+            n_held=content.get("n_held", 0),
         )
 
 

@@ -107,6 +107,7 @@ class Objective:
             )
         row = self.n_observations / self.observations.n_rows
         bad = ~(narrowest > SINGULAR_BELOW) | (counts < EMPTY_BELOW * row)
+        bad &= self.maximiser.is_free(len(counts)) > 0
         return int(np.argmin(np.where(bad, narrowest, np.inf))) if bad.any() else None
 
 
@@ -138,7 +139,7 @@ def squarem_steps(objective: Objective, point: MixtureParameters) -> Iterator[St
         )
         if leap is None:
             continue
-        third = objective.step(leap)
+        third = objective.step(objective.maximiser.hold(leap))
         if third.collapsed is None and _is_no_worse(third, second):
             yield third
             point = third.update

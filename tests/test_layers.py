@@ -35,9 +35,10 @@ ROWS = {
         "quadratics",
         "statistics",
     ],
-    "D beliefs, starts": ["hierarchical", "initialise", "priors"],
+    "D beliefs, starts": ["conjugate", "hierarchical", "initialise", "priors"],
     "E inference": [
-        "em fitting maximise moves observations optima restarts squarem steps",
+        "constraints em fitting maximise moves observations optima restarts squarem "
+        "steps",
         "information",
         "marginal",
     ],
