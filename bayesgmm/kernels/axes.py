@@ -20,7 +20,8 @@ from bayesgmm.kernels.factors import factorise
 ROUGH, FINE = 1e-3, 1e-10
 MOST_SWEEPS = 100
 N_NEWTON = 3
-SMALLEST_ANGLE = 1e-15
+# Moves below this, for spreads along columns at right angles, are rounding.
+ROUNDING = 1e-15
 # Moves below this gain less than the rounding of the cost, which is not asked then.
 SURE = 1e-4
 # The square of the smallest ratio of two spreads that is told from none.
@@ -208,10 +209,10 @@ def _rotate_to_minimum(along, axes, counts, one_volume, precision):
                     for c in range(k):
                         others = _sum(logs[c]) - logs[c, p] - logs[c, q]
                         weights[c] = math.exp(others / d)
-                narrow = _describe_plane(along, p, q, plane)
+                narrow, rounding = _describe_plane(along, p, q, plane)
                 explore = precision == ROUGH
                 angle = _best_angle(plane, weights, power, narrow, explore)
-                if abs(angle) < SMALLEST_ANGLE:
+                if not abs(angle) * narrow > rounding:
                     continue
                 largest = max(largest, abs(angle) * narrow)
                 cos, sin = math.cos(angle), math.sin(angle)
@@ -242,8 +243,12 @@ def _rotate(x, y, cos, sin):
 
 @serial
 def _describe_plane(along, p, q, plane):
-    """Fill a, b and area of every component; return how narrow the narrowest is."""
-    narrow = 0.0
+    """Fill a, b and area of every component.
+
+    Return how narrow the narrowest is, which makes a move of an angle, and what is
+    rounding of such a move.
+    """
+    narrow = rounding = 0.0
     for c in range(len(along)):
         x, y = along[c, p], along[c, q]
         xx, xy, yy = _dot(x, x), _dot(x, y), _dot(y, y)
@@ -256,8 +261,10 @@ def _describe_plane(along, p, q, plane):
             rest += (y[i] - share * x[i]) ** 2
         area = max(longer * rest, SMALLEST_AREA * longer * longer, SMALLEST_SPREAD)
         plane[0, c], plane[1, c], plane[2, c] = (xx - yy) / 2.0, xy, area
-        narrow = max(narrow, math.hypot(plane[0, c], xy) / math.sqrt(area))
-    return narrow
+        root = math.sqrt(area)
+        narrow = max(narrow, math.hypot(plane[0, c], xy) / root)
+        rounding = max(rounding, ROUNDING * math.sqrt(xx * yy) / root)
+    return narrow, rounding
 
 
 @serial
