@@ -17,7 +17,7 @@ from bayesgmm.arguments import check_choice, check_count, check_number
 from bayesgmm.covariances import CovarianceFamily, covariance_family
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable
-from bayesgmm.initialise import spread_in_all_directions, weighted_covariance
+from bayesgmm.initialise import Overall, spread_in_all_directions
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.validation import check_sample_weight, check_table
 
@@ -246,8 +246,9 @@ def conjugate_prior(
     family = covariance_family(covariance_type, table.n_features)
     check_fittable(table, n_components, distinct=False)
     weight = check_sample_weight(sample_weight, table.n_observations)
+    overall = Overall.of(table.values, weight)
     prior = default_conjugate(
-        table.values, n_components, family, table.feature_names, weight, shrinkage
+        overall, n_components, family, table.feature_names, shrinkage
     )
     if degrees_of_freedom is None:
         return prior
@@ -255,11 +256,10 @@ def conjugate_prior(
 
 
 def default_conjugate(
-    X, n_components, family, feature_names, sample_weight=None, shrinkage=SHRINKAGE
+    overall: Overall, n_components, family, feature_names, shrinkage=SHRINKAGE
 ) -> ConjugatePrior:
     """Return `conjugate_prior` of data that were checked."""
-    mean, covariance = weighted_covariance(X, sample_weight)
-    total = len(X) if sample_weight is None else sample_weight.sum()
+    mean, covariance, total = overall
     if total <= 1:
         raise InputError(
             "sample_weight",
@@ -267,7 +267,7 @@ def default_conjugate(
             f"a sum of {total:g}",
             "Scale weights that are no counts to a mean of one.",
         )
-    name, d = family.mclust_name, X.shape[1]
+    name, d = family.mclust_name, len(mean)
     scale = spread_in_all_directions(covariance) * total / (total - 1)
     scale /= n_components ** (2 / d)
     if name[1:] in _WORTH:
@@ -286,18 +286,17 @@ PRIORS = {"default": default_conjugate}
 
 def resolve_prior(
     prior: ConjugatePrior | str | None,
-    X,
+    overall: Overall,
     n_components: int,
     family: CovarianceFamily,
     feature_names: tuple[str, ...],
-    sample_weight: Floats | None,
 ) -> ConjugatePrior | None:
     """Return the prior of a fit: as given, or by its name."""
     if prior is None:
         return None
     if not isinstance(prior, ConjugatePrior):
         make = PRIORS[check_choice("prior", prior, PRIORS)]
-        return make(X, n_components, family, feature_names, sample_weight)
+        return make(overall, n_components, family, feature_names)
     d = len(feature_names)
     if len(prior.mean) != d:
         raise InputError(

@@ -1,12 +1,14 @@
 """Criteria that weigh fit against size. Lower is better in all of them.
 
 Observations count by their weight: n is the number of rows or the sum of
-`sample_weight`.
+`sample_weight`, which `bayesgmm.weight_kinds` has scaled to what the weights mean. Of
+rows with missing values (NaN) the observed ones count.
 """
 
 import numpy as np
 
 from bayesgmm._typing import Floats
+from bayesgmm.incomplete import observe
 from bayesgmm.kernels.reduce import log_likelihood_rows, responsibilities
 from bayesgmm.parameters import MixtureParameters
 
@@ -51,7 +53,8 @@ def icl(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -
     doubt = 0.0
     for start in range(0, len(X), BLOCK):
         rows = slice(start, start + BLOCK)
-        surest = responsibilities(X[rows], parameters.quadratics).max(axis=1)
+        shares = observe(X[rows]).each(responsibilities, parameters)
+        surest = shares.max(axis=1)
         doubt -= _total(np.log(surest), sample_weight, rows)
     return bic(parameters, X, sample_weight) + 2 * doubt
 
@@ -60,7 +63,7 @@ def log_likelihood(
     parameters: MixtureParameters, X, sample_weight: Floats | None = None
 ) -> float:
     """Return the (weighted) sum of log densities."""
-    rows = log_likelihood_rows(X, parameters.quadratics)
+    rows = observe(X).each(log_likelihood_rows, parameters)
     return _total(rows, sample_weight, slice(None))
 
 

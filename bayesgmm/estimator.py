@@ -12,19 +12,21 @@ from bayesgmm.em import Status
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning
 from bayesgmm.fitted import FittedMixture
 from bayesgmm.fitting import build_objective, check_settings, run_starts
+from bayesgmm.labelled import check_labels
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
 from bayesgmm.steps import Objective
 from bayesgmm.validation import Table, check_sample_weight, check_table
+from bayesgmm.weight_kinds import weight_kind
 
 
-def _drop_weightless(table: Table, weight):
-    """Return the rows that count, their weights and their positions."""
+def _drop_weightless(table: Table, weight, allowed):
+    """Return the rows that count, their weights, labels and positions."""
     if weight is None or weight.all():
-        return table, weight, np.arange(table.n_observations)
+        return table, weight, allowed, np.arange(table.n_observations)
     kept = np.flatnonzero(weight)
     rows = replace(table, values=table.values[kept], obs_ids=table.obs_ids[kept])
-    return rows, weight[kept], kept
+    return rows, weight[kept], None if allowed is None else allowed[kept], kept
 
 
 class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
@@ -58,6 +60,12 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         Components whose means and covariances stay at `means_init` and
         `precisions_init`; their weights are estimated. Only for "full", "diag" and
         "spherical". `bic` does not count them.
+    missing : {"error", "fiml"}
+        "fiml" takes rows with missing values and uses all that was observed of them:
+        the likelihood is that of the observed values, right if whether a value is
+        missing depends on observed ones only.
+    weight_kind : {"frequency", "reliability"}
+        What `sample_weight` means; see Notes.
     max_iter : int
         EM steps of one run, at most.
     n_init : int
@@ -116,9 +124,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     Notes
     -----
-    Sample weights count rows: weight 2 is the row twice, and the number of
-    observations in `bic` and `icl` is the sum of the weights. Scale weights that are
-    no counts to a mean of one.
+    Weights of the kind "frequency" count rows: weight 2 is the row twice, and the
+    number of observations in `bic` and `icl` is the sum of the weights. Those of the
+    kind "reliability" say how much a row counts beside others, so that their scale
+    means nothing: the number of observations is Kish's effective one,
+    ``sum(w)**2 / sum(w**2)``, and weights are scaled to sum to it.
 
     A run whose component shrinks onto rows without spread is ended, because the
     likelihood has no maximum there, and loses to every run that has not collapsed.
@@ -147,6 +157,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         prior=None,
         fixed_weights=None,
         frozen=(),
+        missing="error",
+        weight_kind="frequency",
         max_iter=1000,
         n_init=10,
         init_params="k-means++",
@@ -165,6 +177,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.prior = prior
         self.fixed_weights = fixed_weights
         self.frozen = frozen
+        self.missing = missing
+        self.weight_kind = weight_kind
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
@@ -176,7 +190,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
-    def fit(self, X, y=None, sample_weight=None):  # noqa: ARG002
+    def fit(self, X, y=None, sample_weight=None, labels=None):  # noqa: ARG002
         """Estimate the mixture.
 
         Parameters
@@ -184,7 +198,12 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         X : array-like or data frame of shape (n_samples, n_features)
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
-            How often each row counts.
+            How often, or how much, each row counts; see `weight_kind`.
+        labels : array-like of shape (n_samples,), optional
+            The component of rows where it is known, 0, 1, ...; -1, NaN or None where
+            not. A row of component k adds log(weights[k] N(x | k)) to the likelihood,
+            and components keep their numbers. Or booleans of shape (n_samples,
+            n_components): which components a row may come from.
 
         Returns
         -------
@@ -203,11 +222,14 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             If every run collapsed.
         """
         check_settings(self)
-        table = check_table(X)
+        table = check_table(X, self.missing)
         weight = check_sample_weight(sample_weight, table.n_observations)
-        table, weight, positions = _drop_weightless(table, weight)
-        objective = build_objective(self, table, weight)
-        runs = run_starts(self, objective, table.feature_names)
+        allowed = check_labels(labels, table.n_observations, self.n_components)
+        table, weight, allowed, positions = _drop_weightless(table, weight, allowed)
+        if weight is not None:
+            weight = weight_kind(self.weight_kind).rescale(weight)
+        objective = build_objective(self, table, weight, allowed)
+        runs = run_starts(self, objective, table, weight, allowed)
         restarts = Restarts.of(
             (run.with_positions(positions) for run in runs),
             objective.n_observations,
@@ -217,19 +239,19 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self._warn()
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None) -> Ints:
+    def fit_predict(self, X, y=None, sample_weight=None, labels=None) -> Ints:
         """Fit, then return the label of every row.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight, labels
             As in `fit`.
 
         Returns
         -------
         array of int, shape (n_samples,)
         """
-        return self.fit(X, y, sample_weight).predict(X)
+        return self.fit(X, y, sample_weight, labels).predict(X)
 
     def summary(self) -> str:
         """Return what was fitted, in words and a table of the components."""

@@ -11,7 +11,8 @@ def check_fittable(table: Table, n_components: int, *, distinct: bool = True) ->
 
     `distinct` asks for as many distinct rows; regularised fits can do with fewer.
     """
-    lowest, highest = table.values.min(axis=0), table.values.max(axis=0)
+    _check_seen(table)
+    lowest, highest = np.fmin.reduce(table.values), np.fmax.reduce(table.values)
     constant = np.flatnonzero(lowest == highest)
     if table.n_observations > 1 and len(constant):
         j = constant[0]
@@ -37,6 +38,29 @@ def check_fittable(table: Table, n_components: int, *, distinct: bool = True) ->
             f"have at least `n_components`={n_components} distinct rows",
             f"{n_distinct} distinct rows",
             f"Lower `n_components` to {n_distinct} or less.",
+        )
+
+
+def _check_seen(table):
+    """Refuse rows and columns of which nothing was observed."""
+    if not np.isnan(table.values.min()):
+        return
+    seen = ~np.isnan(table.values)
+    empty = np.flatnonzero(~seen.any(axis=0))
+    if len(empty):
+        raise InputError(
+            "X",
+            "have an observed value in every column",
+            f"only missing ones in column {table.feature_names[empty[0]]!r}",
+            "Drop this column.",
+        )
+    empty = np.flatnonzero(~seen.any(axis=1))
+    if len(empty):
+        raise InputError(
+            "X",
+            "have an observed value in every row to be fitted to",
+            f"only missing ones in {len(empty)} rows, the first at row {empty[0]}",
+            "Drop these rows: they tell nothing.",
         )
 
 

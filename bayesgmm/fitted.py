@@ -10,9 +10,12 @@ from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_number
 from bayesgmm.derived import DerivedMixtures
+from bayesgmm.imputation import impute
+from bayesgmm.incomplete import observe
 from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
 from bayesgmm.tails import cdf, density_level, density_tail, draw_rows
 from bayesgmm.validation import check_features, check_sample_weight, check_table
+from bayesgmm.weight_kinds import weight_kind
 
 
 class FittedMixture(DerivedMixtures):
@@ -22,6 +25,8 @@ class FittedMixture(DerivedMixtures):
     and an estimator that was not fitted (`sklearn.exceptions.NotFittedError`).
     """
 
+    missing: str
+    weight_kind: str
     random_state: Any
 
     def predict(self, X) -> Ints:
@@ -35,7 +40,7 @@ class FittedMixture(DerivedMixtures):
         -------
         array of int, shape (n_samples,)
         """
-        return labels(self._read(X), self.parameters_.quadratics)
+        return self._each(labels, X)
 
     def predict_proba(self, X) -> Floats:
         """Return p(component | row).
@@ -48,7 +53,7 @@ class FittedMixture(DerivedMixtures):
         -------
         array of shape (n_samples, n_components)
         """
-        return responsibilities(self._read(X), self.parameters_.quadratics)
+        return self._each(responsibilities, X)
 
     def score_samples(self, X) -> Floats:
         """Return the log density of every row.
@@ -62,7 +67,7 @@ class FittedMixture(DerivedMixtures):
         array of shape (n_samples,)
             Natural log.
         """
-        return log_likelihood_rows(self._read(X), self.parameters_.quadratics)
+        return self._each(log_likelihood_rows, X)
 
     def score(self, X, y=None, sample_weight=None) -> float:  # noqa: ARG002
         """Return the (weighted) mean log density of the rows.
@@ -128,9 +133,38 @@ class FittedMixture(DerivedMixtures):
         return self._criterion(criteria.icl, X, sample_weight)
 
     def _criterion(self, criterion, X, sample_weight):
-        values = self._read(X)
+        values = self._read(X, self.missing)
         weight = check_sample_weight(sample_weight, len(values))
+        if weight is not None:
+            weight = weight_kind(self.weight_kind).rescale(weight)
         return criterion(self.parameters_, values, weight)
+
+    def impute(self, X, random_state=None, n_draws=None) -> Floats:
+        """Return rows with their missing values filled in.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Whatever `missing` is, it may have missing values here.
+        random_state : int, RandomState or Generator, optional
+            For draws: the same number gives the same ones. By default that of the
+            estimator.
+        n_draws : int, optional
+            Fill by that many draws from p(missing | observed), for multiple imputation:
+            with the parameters as they were fitted. None fills by the mean.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features), or (n_draws, n_samples, n_features)
+        """
+        values = self._read(X, "fiml")
+        if n_draws is None:
+            return impute(self.parameters_, values)
+        check_count("n_draws", n_draws)
+        random = self._random(random_state)
+        return np.array(
+            [impute(self.parameters_, values, random) for _ in range(n_draws)]
+        )
 
     def cdf(self, X) -> Floats:
         """Return the probability of values no larger than a row's, in all features.
@@ -198,16 +232,24 @@ class FittedMixture(DerivedMixtures):
         """
         check_is_fitted(self)
         check_count("n_samples", n_samples)
+        return draw_rows(self.parameters_, n_samples, self._random(random_state))
+
+    def _random(self, random_state):
+        """Return what draws: by default as the estimator was told to."""
         if random_state is None:
             random_state = self.random_state
-        if not isinstance(random_state, np.random.Generator):
-            random_state = check_random_state(random_state)
-        return draw_rows(self.parameters_, n_samples, random_state)
+        if isinstance(random_state, np.random.Generator):
+            return random_state
+        return check_random_state(random_state)
 
-    def _read(self, X):
+    def _each(self, kernel, X):
+        """Return what a kernel keeps of every row."""
+        return observe(self._read(X, self.missing)).each(kernel, self.parameters_)
+
+    def _read(self, X, missing=None):
         """Return checked observations with the features of the fit."""
         check_is_fitted(self)
-        table = check_table(X)
+        table = check_table(X, missing)
         named = hasattr(self, "feature_names_in_")
         check_features(table, self.parameters_.feature_names, named)
         return table.values

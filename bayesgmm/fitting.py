@@ -17,12 +17,14 @@ from bayesgmm.covariances import covariance_family
 from bayesgmm.em import EMRun, run_em
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable, check_not_collinear
-from bayesgmm.initialise import INIT_PARAMS, Starts, check_given, weighted_covariance
+from bayesgmm.initialise import INIT_PARAMS, Starts, check_given
+from bayesgmm.labelled import match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
-from bayesgmm.observations import Complete
+from bayesgmm.overall import fill_gaps, find_overall
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.steps import Objective
-from bayesgmm.validation import Table
+from bayesgmm.validation import MISSING, Table
+from bayesgmm.weight_kinds import weight_kind
 
 
 def check_settings(settings: Any) -> None:
@@ -33,6 +35,8 @@ def check_settings(settings: Any) -> None:
     check_count("n_init", settings.n_init)
     check_count("max_iter", settings.max_iter, at_least=0)
     check_count("verbose_interval", settings.verbose_interval)
+    check_choice("missing", settings.missing, MISSING)
+    weight_kind(settings.weight_kind)
     rule = "be a number of 0 or more"
     check_number("reg_covar", settings.reg_covar, rule, lambda value: value >= 0)
     if settings.tol is not None:
@@ -40,7 +44,7 @@ def check_settings(settings: Any) -> None:
         check_number("tol", settings.tol, rule, lambda value: value >= 0)
 
 
-def build_objective(settings: Any, table: Table, weight) -> Objective:
+def build_objective(settings: Any, table: Table, weight, allowed=None) -> Objective:
     """Check that the data can carry the mixture, and say what its fit maximises.
 
     Parameters
@@ -50,26 +54,26 @@ def build_objective(settings: Any, table: Table, weight) -> Objective:
         Rows that count.
     weight : array of shape (n_observations,) or None
         Above zero.
+    allowed : array of bool, shape (n_observations, n_components), optional
+        Which components each row may come from; see `bayesgmm.labelled`.
     """
     free = settings.reg_covar == 0 and settings.prior is None
     check_fittable(table, settings.n_components, distinct=free)
-    observations = Complete(table.values, weight)
     family = _family(settings, table.n_features)
-    maximiser = _build_maximiser(settings, family, table, weight)
-    mean, covariance = weighted_covariance(table.values, weight)
-    reference = maximiser.covariance_of_all(
-        family, mean, covariance, observations.n_observations
-    )
+    overall = find_overall(table.values, weight, family)
+    maximiser = _build_maximiser(settings, family, table, overall)
+    reference = maximiser.covariance_of_all(family, *overall)
     check_not_collinear(reference, settings.covariance_type)
+    observations = observe_labelled(table.values, weight, allowed)
     return Objective(observations, reference, maximiser)
 
 
-def _build_maximiser(settings, family, table, weight):
+def _build_maximiser(settings, family, table, overall):
     k, names = settings.n_components, table.feature_names
     given = _given(settings, table.n_features)
     return Maximiser(
         settings.reg_covar,
-        resolve_prior(settings.prior, table.values, k, family, names, weight),
+        resolve_prior(settings.prior, overall, k, family, names),
         check_fixed_weights(settings.fixed_weights, k),
         check_frozen(settings.frozen, given, family),
     )
@@ -89,10 +93,21 @@ def _given(settings, n_features):
     )
 
 
-def run_starts(settings: Any, objective: Objective, feature_names) -> Iterator[EMRun]:
-    """Run EM from every start; give components of each run their final order."""
-    keep_order, previous = _keeps_order(settings), -np.inf
-    starts = _starts(settings, objective, feature_names)
+def run_starts(
+    settings: Any, objective: Objective, table: Table, weight, allowed=None
+) -> Iterator[EMRun]:
+    """Run EM from every start; give components of each run their final order.
+
+    Parameters
+    ----------
+    settings
+    objective : Objective
+        `build_objective` of what follows.
+    table, weight, allowed
+    """
+    feature_names, previous = table.feature_names, -np.inf
+    keep_order = _keeps_order(settings) or allowed is not None
+    starts = _starts(settings, objective, table, weight, allowed)
     if settings.warm_start and hasattr(settings, "parameters_"):
         keep_order, previous = True, settings.lower_bound_
         starts = [_last(settings, feature_names)]
@@ -116,20 +131,26 @@ def _keeps_order(settings):
     return settings.means_init is not None or numbered
 
 
-def _starts(settings, objective, feature_names):
+def _starts(settings, objective, table, weight, allowed):
+    feature_names = table.feature_names
+    family = _family(settings, table.n_features)
+    X = fill_gaps(table.values, weight, objective.reference, family)
     starts = Starts(
-        objective.observations.X,
+        X,
         settings.n_components,
-        _family(settings, len(feature_names)),
+        family,
         feature_names,
         settings.init_params,
         _given(settings, len(feature_names)),
-        objective.observations.sample_weight,
+        weight,
         settings.reg_covar,
     )
     random = check_random_state(settings.random_state)
     entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()
-    return starts.draw(settings.n_init, entropy)
+    drawn = starts.draw(settings.n_init, entropy)
+    if allowed is None or _keeps_order(settings):
+        return drawn
+    return (match_labels(start, X, allowed) for start in drawn)
 
 
 def _last(settings, feature_names) -> MixtureParameters:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
@@ -137,6 +137,20 @@ def standardise(X, sample_weight=None) -> tuple[Floats, Floats, Floats]:
     scale = np.sqrt(np.diag(covariance))
     scale[scale == 0] = 1.0
     return (X - centre) / scale, centre, scale
+
+
+class Overall(NamedTuple):
+    """Moments of all rows: how many they are, and where and how wide they lie."""
+
+    mean: Floats
+    covariance: Floats
+    n_observations: float
+
+    @classmethod
+    def of(cls, X, sample_weight=None) -> Self:
+        """Return the moments of rows without gaps."""
+        n = len(X) if sample_weight is None else sample_weight.sum()
+        return cls(*weighted_covariance(X, sample_weight), float(n))
 
 
 def weighted_covariance(X, sample_weight=None) -> tuple[Floats, Floats]:

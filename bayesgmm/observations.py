@@ -1,13 +1,18 @@
 """What EM must know about the data: the rows, and what one pass over them tells."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
 from bayesgmm.kernels.reduce import labels, one_pass
+from bayesgmm.kernels.threads import run_tasks
 from bayesgmm.parameters import MixtureParameters
+
+# A function of `kernels.reduce` that keeps something of every row.
+Kernel = Callable[[Floats, Quadratics], Any]
 
 
 class Observations(Protocol):
@@ -36,8 +41,8 @@ class Observations(Protocol):
         """
         ...
 
-    def labels(self, at: MixtureParameters) -> Ints:
-        """Return the likeliest component of every row."""
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        """Return what a kernel keeps of every row: labels, scores, responsibilities."""
         ...
 
 
@@ -70,10 +75,53 @@ class Complete:
     ) -> tuple[float, SufficientStatistics]:
         return one_pass(self.X, quadratics, sample_weight=self.sample_weight)
 
-    def labels(self, at: MixtureParameters) -> Ints:
-        return labels(self.X, at.quadratics)
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        return kernel(self.X, at.quadratics)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped:
+    """Rows in groups, each of which sees the mixture in its own way.
+
+    Attributes
+    ----------
+    places : tuple of array of int
+        Positions of the rows of each group among all rows.
+    groups : tuple of Observations
+    """
+
+    places: tuple[Ints, ...]
+    groups: tuple[Observations, ...]
+
+    @property
+    def n_rows(self) -> int:
+        return sum(group.n_rows for group in self.groups)
+
+    @property
+    def n_observations(self) -> float:
+        return sum(group.n_observations for group in self.groups)
+
+    def expect(
+        self, at: MixtureParameters, quadratics: Quadratics
+    ) -> tuple[float, SufficientStatistics]:
+        total, sums = 0.0, [0.0, 0.0, 0.0]
+
+        def add(terms):
+            nonlocal total
+            total += terms[0]
+            sums[:] = [a + b for a, b in zip(sums, terms[1], strict=True)]
+
+        run_tasks(lambda group: group.expect(at, quadratics), self.groups, add)
+        return total, SufficientStatistics(*sums)  # pyright: ignore[reportArgumentType]
+
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        parts = [group.each(kernel, at) for group in self.groups]
+        out = np.empty((self.n_rows, *parts[0].shape[1:]), parts[0].dtype)
+        for places, part in zip(self.places, parts, strict=True):
+            out[places] = part
+        return out
 
 
 def members(observations: Observations, at: MixtureParameters, component: int) -> Ints:
     """Return the rows that belong to a component more than to any other."""
-    return np.flatnonzero(observations.labels(at) == component)
+    return np.flatnonzero(observations.each(labels, at) == component)

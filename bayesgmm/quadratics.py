@@ -36,7 +36,11 @@ def invert_cholesky(covariances) -> Floats:
     numpy.linalg.LinAlgError
         If a covariance is not positive definite.
     """
-    lower = np.linalg.cholesky(covariances)
+    return invert_lower(np.linalg.cholesky(covariances))
+
+
+def invert_lower(lower) -> Floats:
+    """Return the transposed inverse of lower triangular matrices: upper triangular."""
     identity = np.broadcast_to(np.eye(lower.shape[-1]), lower.shape)
     # The inverse of a triangular matrix is triangular; solve leaves rounding there.
     return np.triu(np.swapaxes(np.linalg.solve(lower, identity), -1, -2))

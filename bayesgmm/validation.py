@@ -43,13 +43,21 @@ class Table:
         return self.values.shape[1]
 
 
-def check_table(X: Any) -> Table:
+# What to do with missing values: refuse them, or use what was observed of a row (full
+# information maximum likelihood).
+MISSING = ("error", "fiml")
+
+
+def check_table(X: Any, missing: str | None = None) -> Table:
     """Check observations and return them as one contiguous block.
 
     Parameters
     ----------
     X : array-like of shape (n_observations, n_features), data frame or DataArray
         Any data frame that narwhals reads (pandas, polars, pyarrow, ...).
+    missing : {"error", "fiml"}, optional
+        "fiml" lets missing values through, as NaN. None, where the caller cannot take
+        them, refuses them like "error", but does not speak of the choice.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def check_table(X: Any) -> Table:
     names = names or tuple(f"x{j}" for j in range(raw.shape[1]))
     _check_distinct_names(names)
     values = _as_floats(raw, names)
-    _check_finite(values, names)
+    _check_finite(values, names, missing)
     obs_ids = np.arange(len(values)) if obs_ids is None else _storable(obs_ids)
     return Table(values, names, obs_ids, named)
 
@@ -213,19 +221,28 @@ def _first_text(array):
     return 0, 0
 
 
-def _check_finite(values, names):
-    # The extremes are NaN if any value is: two passes without a mask in memory.
-    if float(values.min()) >= -LARGEST and float(values.max()) <= LARGEST:
+def _check_finite(values, names, missing):
+    # Two passes without a mask in memory. Of the extremes, `min` and `max` are NaN if
+    # any value is; `fmin` and `fmax` look at the others.
+    if missing == "fiml":
+        lowest, highest = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
+    else:
+        lowest, highest = values.min(), values.max()
+    nothing = missing == "fiml" and np.isnan(lowest)
+    if nothing or (float(lowest) >= -LARGEST and float(highest) <= LARGEST):
         return
-    bad = ~np.isfinite(values)
+    bad = np.isinf(values) if missing == "fiml" else ~np.isfinite(values)
     infinite = bad.any()
     if not infinite:
         bad = np.abs(values) > LARGEST
     row, column = np.argwhere(bad)[0]
     where = f"the first at row {row}, column {names[column]!r}"
     if infinite:
-        got = f"{bad.sum()} non-finite values (NaN or inf), {where}"
-        raise InputError("X", "be finite", got, "Drop or impute these rows.")
+        kinds = "inf" if missing == "fiml" else "NaN or inf"
+        got = f"{bad.sum()} non-finite values ({kinds}), {where}"
+        choice = missing == "error" and np.isnan(values).any()
+        remedy = ', or pass `missing="fiml"`.' if choice else "."
+        raise InputError("X", "be finite", got, f"Drop or impute these rows{remedy}")
     raise InputError(
         "X",
         f"be below {LARGEST:g} in size, or squares overflow",

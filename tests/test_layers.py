@@ -37,8 +37,8 @@ ROWS = {
     ],
     "D beliefs, starts": ["conjugate", "hierarchical", "initialise", "priors"],
     "E inference": [
-        "constraints em fitting maximise moves observations optima restarts squarem "
-        "steps",
+        "constraints em fitting imputation incomplete labelled maximise moves "
+        "observations optima overall restarts squarem steps",
         "information",
         "marginal",
     ],

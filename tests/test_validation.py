@@ -56,14 +56,15 @@ REFUSED = {
         "rows of observations by columns of features."),
     "masked": (np.ma.masked_equal(with_cell(99.0), 99.0), {}, {}, "`X` must be finite; "
         "got 1 non-finite values (NaN or inf), the first at row 17, column 'x1'. Drop or "
-        "impute these rows."),
+        'impute these rows, or pass `missing="fiml"`.'),
     "squares that overflow": (np.c_[GOOD, np.arange(20) * 1e145], {}, {}, "`X` must be below 1e+140 "
         "in size, or squares overflow; got 19 larger values, the first at row 1, column 'x2'. "
         "Choose another unit, or drop values that stand for missing ones."),
     "squares that vanish": (np.c_[GOOD, np.arange(20) * 1e-200], {}, {}, "`X` must spread by more than "
         "1e-140 in every column; got 1.9e-199 in column 'x2'. Choose another unit for this column."),
     "nan": (with_cell(np.nan), {}, {}, "`X` must be finite; got 1 non-finite values (NaN "
-        "or inf), the first at row 17, column 'x1'. Drop or impute these rows."),
+        "or inf), the first at row 17, column 'x1'. Drop or impute these rows, or pass "
+        '`missing="fiml"`.'),
     "a sign for missing": (with_cell(-1e300), {}, {}, "`X` must be below 1e+140 in size, or "
         "squares overflow; got 1 larger values, the first at row 17, column 'x1'. Choose "
         "another unit, or drop values that stand for missing ones."),
@@ -166,7 +167,8 @@ NOT_PREDICTED = {
         "1. Pass the same columns in the same order (X has 1 features, but "
         "GaussianMixture is expecting 2 features as input)."),
     "nan": (with_cell(np.nan), "`X` must be finite; got 1 non-finite values (NaN or inf), "
-        "the first at row 17, column 'x1'. Drop or impute these rows."),
+        "the first at row 17, column 'x1'. Drop or impute these rows, or pass "
+        '`missing="fiml"`.'),
 }  # fmt: skip
 
 

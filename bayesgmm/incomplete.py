@@ -1,0 +1,158 @@
+"""Rows with gaps: exact EM, one pattern of observed columns after the other.
+
+A row adds the log density of what was observed of it. What it adds to the moments is
+what they are expected to be given that, under each component: linear in the moments
+of the observed columns, so a pattern costs one pass over those and nothing is kept of
+a row. Ghahramani and Jordan (1994), *Supervised learning from incomplete data via an
+EM approach*, NIPS 6.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
+from bayesgmm.observations import Complete, Grouped, Kernel, Observations
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.quadratics import build_quadratics, invert_lower
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regression:
+    """A mixture seen through some of its columns, and what these say of all.
+
+    Given component k and the observed x, all columns are normal, with mean
+    ``means[k] + completions[k] @ (x - means[k] of the observed)`` and covariance
+    ``spreads[k] @ spreads[k].T``, zero where observed.
+
+    Attributes
+    ----------
+    quadratics : Quadratics
+        Of the observed columns.
+    completions : array of shape (n_components, n_features, n_observed)
+    spreads : array of shape (n_components, n_features, n_missing)
+    """
+
+    quadratics: Quadratics
+    completions: Floats
+    spreads: Floats
+
+
+def regress(at: MixtureParameters, observed) -> Regression:
+    """Return the regression of all columns on the observed ones.
+
+    Parameters
+    ----------
+    at : MixtureParameters
+    observed : array of bool, shape (n_features,)
+        If none is, the mixture is seen through a column of zeros: its weights.
+    """
+    order, n_seen = np.argsort(~observed, kind="stable"), int(observed.sum())
+    lower = np.linalg.cholesky(at.covariances[:, order[:, None], order])
+    if n_seen == 0:
+        return _see_nothing(at, lower)
+    whiteners = invert_lower(lower[:, :n_seen, :n_seen])
+    back = np.argsort(order)
+    completions = (lower[:, :, :n_seen] @ np.swapaxes(whiteners, -1, -2))[:, back]
+    completions[:, observed] = np.eye(n_seen)
+    quadratics = build_quadratics(at.weights, at.means[:, observed], whiteners)
+    return Regression(quadratics, completions, lower[:, back, n_seen:])
+
+
+def _see_nothing(at, lower):
+    k, d = at.means.shape
+    with np.errstate(divide="ignore"):  # an empty component has offset -inf
+        offsets = np.log(at.weights)
+    quadratics = Quadratics(offsets, np.zeros((k, 1)), np.zeros((k, 1, 1)))
+    return Regression(quadratics, np.zeros((k, d, 1)), lower)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """Rows of which the same columns were observed.
+
+    Attributes
+    ----------
+    rows : Complete
+        Their observed columns.
+    observed : array of bool, shape (n_features,)
+    """
+
+    rows: Complete
+    observed: Any
+
+    @property
+    def n_rows(self) -> int:
+        return self.rows.n_rows
+
+    @property
+    def n_observations(self) -> float:
+        return self.rows.n_observations
+
+    def expect(
+        self,
+        at: MixtureParameters,
+        quadratics: Quadratics,  # noqa: ARG002
+    ) -> tuple[float, SufficientStatistics]:
+        seen = regress(at, self.observed)
+        log_likelihood, moments = self.rows.expect(at, seen.quadratics)
+        return log_likelihood, _complete(moments, seen)
+
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        return kernel(self.rows.X, regress(at, self.observed).quadratics)
+
+
+def _complete(moments, seen):
+    """Return the moments of all columns expected from those of the observed ones."""
+    counts, sums, outer_products = moments
+    onto, back = seen.completions, np.swapaxes(seen.completions, -1, -2)
+    left = counts[:, None, None] * (seen.spreads @ np.swapaxes(seen.spreads, -1, -2))
+    return SufficientStatistics(
+        counts,
+        np.einsum("kij,kj->ki", onto, sums),
+        onto @ outer_products @ back + left,
+    )
+
+
+def observe(X: Floats, sample_weight: Floats | None = None) -> Observations:
+    """Return rows as EM and prediction see them; NaN marks a missing value.
+
+    Parameters
+    ----------
+    X : array of shape (n_observations, n_features)
+        Copied by pattern if it has gaps, else not.
+    sample_weight : array of shape (n_observations,), optional
+    """
+    if not np.isnan(X.min()):
+        return Complete(X, sample_weight)
+    patterns = [
+        (rows, _pattern(X, sample_weight, rows, observed))
+        for rows, observed in find_patterns(X)
+    ]
+    return Grouped(*zip(*patterns, strict=True))
+
+
+def find_patterns(X: Floats) -> Iterator[tuple[Ints, Any]]:
+    """Yield the rows of each pattern of observed columns, and that pattern."""
+    gaps = np.packbits(np.isnan(X), axis=1)
+    keys = np.ascontiguousarray(gaps).view(f"V{gaps.shape[1]}").ravel()
+    _, first, numbers = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(numbers, kind="stable")
+    ends = np.cumsum(np.bincount(numbers))
+    for rows, row in zip(np.split(order, ends[:-1]), first, strict=True):
+        yield rows, ~np.isnan(X[row])
+
+
+def _pattern(X, sample_weight, rows, observed):
+    weight = None if sample_weight is None else sample_weight[rows]
+    complete = Complete(select(X, rows, observed), weight)
+    return complete if observed.all() else Pattern(complete, observed)
+
+
+def select(X: Floats, rows: Ints, observed) -> Floats:
+    """Return the observed columns of rows; a column of zeros if there are none."""
+    if not observed.any():
+        return np.zeros((len(rows), 1))
+    return X[np.ix_(rows, np.flatnonzero(observed))]

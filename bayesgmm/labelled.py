@@ -1,0 +1,169 @@
+"""Rows whose component is known, or known to be one of a few."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from bayesgmm._typing import Floats, Quadratics, SufficientStatistics
+from bayesgmm.errors import InputError
+from bayesgmm.incomplete import observe
+from bayesgmm.kernels.reduce import labels as likeliest
+from bayesgmm.observations import Grouped, Kernel, Observations
+from bayesgmm.parameters import MixtureParameters
+
+
+def check_labels(labels: Any, n_observations: int, n_components: int) -> Any:
+    """Check known labels and return which components each row may come from.
+
+    Parameters
+    ----------
+    labels : array-like or None
+        Of shape (n_observations,): 0, 1, ... where known; -1, NaN or None where not.
+        Or of booleans, shape (n_observations, n_components): which may be.
+    n_observations, n_components : int
+
+    Returns
+    -------
+    array of bool, shape (n_observations, n_components), or None
+    """
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.dtype == bool:
+        return _check_allowed(array, n_observations, n_components)
+    numbers = _as_numbers(array, n_observations, n_components)
+    return (numbers[:, None] == np.arange(n_components)) | (numbers[:, None] == -1)
+
+
+def _check_allowed(allowed, n_observations, n_components):
+    shape = (n_observations, n_components)
+    if allowed.shape != shape:
+        raise InputError(
+            "labels",
+            f"have shape {shape} if it is a table of booleans",
+            f"shape {allowed.shape}",
+            "Say for every row which components it may come from.",
+        )
+    empty = np.flatnonzero(~allowed.any(axis=1))
+    if len(empty):
+        raise InputError(
+            "labels",
+            "allow every row at least one component",
+            f"none at row {empty[0]}",
+            "Allow all components where nothing is known.",
+        )
+    return allowed
+
+
+def _as_numbers(array, n_observations, n_components):
+    rule = f"be whole numbers 0 to {n_components - 1}, or -1 where unknown"
+    if array.shape != (n_observations,):
+        raise InputError(
+            "labels",
+            f"have one entry a row of `X`, shape ({n_observations},)",
+            f"shape {array.shape}",
+            "Give one label for every observation, -1 where it is not known.",
+        )
+    try:
+        numbers = np.where(pd.isna(array), -1, array).astype(np.float64)
+    except (TypeError, ValueError):
+        text = next(each for each in array.tolist() if isinstance(each, str))
+        raise InputError(
+            "labels", rule, repr(text), "Number the known groups from 0."
+        ) from None
+    bad = np.flatnonzero(~np.isin(numbers, np.arange(-1, n_components)))
+    if len(bad):
+        raise InputError(
+            "labels",
+            rule,
+            f"{numbers[bad[0]]:g} at row {bad[0]}",
+            "Number the known groups from 0, or raise `n_components`.",
+        )
+    return numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Among:
+    """Rows that come from one of some components.
+
+    A row adds log sum_k weights[k] N(x | k) over those: of a known component, the log
+    of its weight and density together.
+
+    Attributes
+    ----------
+    rows : Observations
+    allowed : array of bool, shape (n_components,)
+    """
+
+    rows: Observations
+    allowed: Any
+
+    @property
+    def n_rows(self) -> int:
+        return self.rows.n_rows
+
+    @property
+    def n_observations(self) -> float:
+        return self.rows.n_observations
+
+    def expect(
+        self, at: MixtureParameters, quadratics: Quadratics
+    ) -> tuple[float, SufficientStatistics]:
+        offsets = np.where(self.allowed, quadratics.offsets, -np.inf)
+        return self.rows.expect(
+            self._restrict(at), quadratics._replace(offsets=offsets)
+        )
+
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        return self.rows.each(kernel, self._restrict(at))
+
+    def _restrict(self, at):
+        return replace(at, weights=np.where(self.allowed, at.weights, 0.0))
+
+
+def observe_labelled(
+    X: Floats, sample_weight: Floats | None = None, allowed: Any = None
+) -> Observations:
+    """Return rows, perhaps with gaps, that come from the components allowed.
+
+    Parameters
+    ----------
+    X : array of shape (n_observations, n_features)
+    sample_weight : array of shape (n_observations,), optional
+    allowed : array of bool, shape (n_observations, n_components), optional
+    """
+    if allowed is None or allowed.all():
+        return observe(X, sample_weight)
+    sets, numbers = np.unique(allowed, axis=0, return_inverse=True)
+    groups = []
+    for number, components in enumerate(sets):
+        places = np.flatnonzero(numbers == number)
+        weight = None if sample_weight is None else sample_weight[places]
+        rows = observe(X[places], weight)
+        groups.append((places, rows if components.all() else Among(rows, components)))
+    return Grouped(*zip(*groups, strict=True))
+
+
+def known_means(X: Floats, sample_weight: Floats | None, allowed) -> Floats | None:
+    """Return the means of rows of known component; None if some component has none."""
+    known = allowed & (allowed.sum(axis=1) == 1)[:, None]
+    if not known.any(axis=0).all():
+        return None
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    shares = known * weight[:, None]
+    return shares.T @ X / shares.sum(axis=0)[:, None]
+
+
+def match_labels(start: MixtureParameters, X: Floats, allowed) -> MixtureParameters:
+    """Return a mixture with its components in the order that fits the labels best."""
+    told = ~allowed.all(axis=1)
+    if not told.any():
+        return start
+    own = likeliest(X[told], start.quadratics)
+    votes = np.zeros((start.n_components, start.n_components))
+    np.add.at(votes, own, allowed[told] / allowed[told].sum(axis=1, keepdims=True))
+    rows, columns = linear_sum_assignment(-votes)
+    return start.permute(rows[np.argsort(columns)])
