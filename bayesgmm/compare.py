@@ -23,7 +23,7 @@ from bayesgmm.posterior import (
     read_draws,
 )
 from bayesgmm.relabel import relabel
-from bayesgmm.relabel.permute import permute
+from bayesgmm.relabel.permute import name_components, permute
 from bayesgmm.validation import Table
 
 N_SHOWN = 5
@@ -147,17 +147,18 @@ def match(
 ) -> xr.DataTree:
     """Return the posterior with its components named as those of `em`.
 
-    Draws that were relabelled already keep their names among themselves.
+    Draws that were relabelled already keep their labels among themselves.
     """
     if RELABELLING not in posterior.children:
         return relabel(posterior, reference=em, X=table)
     probability = membership(posterior, table)["probability"].values
     shared = em_probability.T @ probability
     order = linear_sum_assignment(shared, maximize=True)[1]
-    if (order == np.arange(len(order))).all():
-        return posterior
-    draws = read_draws(posterior)
-    return permute(posterior, np.tile(order, (draws.n_chains, draws.n_draws, 1)))
+    if (order != np.arange(len(order))).any():
+        draws = read_draws(posterior)
+        every = np.tile(order, (draws.n_chains, draws.n_draws, 1))
+        posterior = permute(posterior, every)
+    return name_components(posterior, em.component_names)
 
 
 def _flatten(mixture: MixtureParameters | Draws) -> Floats:

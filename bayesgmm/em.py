@@ -107,13 +107,17 @@ class EMRun:
         Weights that agree to six digits count as equal: the order must not depend on
         what EM leaves undone.
         """
-        parameters = self.parameters
-        order = np.lexsort((*parameters.means.T[::-1], -parameters.weights.round(6)))
+        means, weights = self.parameters.means, self.parameters.weights
+        return self.permute(np.lexsort((*means.T[::-1], -weights.round(6))))
+
+    def permute(self, order: Ints) -> "EMRun":
+        """Return the run with component ``order[k]`` at place k."""
         collapse = self.collapse
         if collapse is not None:
             place = int(np.flatnonzero(order == collapse.component)[0])
             collapse = replace(collapse, component=place)
-        return replace(self, parameters=parameters.permute(order), collapse=collapse)
+        parameters = self.parameters.permute(order)
+        return replace(self, parameters=parameters, collapse=collapse)
 
     def with_positions(self, positions: Ints) -> "EMRun":
         """Return the run with the rows of a collapse counted among all rows."""

@@ -13,8 +13,7 @@ from bayesgmm.errors import CollapseWarning, ConvergenceWarning
 from bayesgmm.fitted import FittedMixture
 from bayesgmm.fitting import build_objective, check_settings, run_starts
 from bayesgmm.labelled import check_labels
-from bayesgmm.parameters import MixtureParameters
-from bayesgmm.restarts import Restarts
+from bayesgmm.restarts import Restarts, describe_mixture
 from bayesgmm.steps import Objective
 from bayesgmm.validation import Table, check_sample_weight, check_table
 from bayesgmm.weight_kinds import weight_kind
@@ -256,13 +255,15 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     def summary(self) -> str:
         """Return what was fitted, in words and a table of the components."""
         check_is_fitted(self)
-        return self.restarts_.describe()
+        if hasattr(self, "restarts_"):
+            return self.restarts_.describe()
+        return describe_mixture(self.parameters_)
 
     def _keep(self, restarts: Restarts, table: Table, objective: Objective):
         """Set the fitted attributes."""
         best, n = restarts.best, objective.n_observations
-        self.restarts_, self.parameters_ = restarts, best.parameters
-        self._keep_arrays(best.parameters)
+        self.restarts_ = restarts
+        self._keep_parameters(best.parameters)
         self.status_, self.converged_ = best.status, best.status is Status.CONVERGED
         self.n_iter_, self.gradient_norm_ = best.n_iter, best.gradient_norm
         self.log_likelihood_ = best.log_likelihood
@@ -276,14 +277,6 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.__dict__.pop("feature_names_in_", None)
         if table.named:
             self.feature_names_in_ = np.array(table.feature_names, dtype=object)
-
-    def _keep_arrays(self, parameters: MixtureParameters):
-        compact = parameters.family.compact
-        whiteners = parameters.precisions_cholesky
-        self.weights_, self.means_ = parameters.weights, parameters.means
-        self.covariances_ = compact(parameters.covariances)
-        self.precisions_cholesky_ = compact(whiteners)
-        self.precisions_ = compact(whiteners @ np.swapaxes(whiteners, -1, -2))
 
     def _warn(self):
         best = self.restarts_.best

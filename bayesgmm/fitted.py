@@ -195,7 +195,8 @@ class FittedMixture(DerivedMixtures):
             to 1. Of rows from the mixture 1% score 0.01 or less. Exact for one
             component, else to 0.002 and 4%; see `bayesgmm.tails.density_tail`.
         """
-        return density_tail(self.parameters_, self.score_samples(X))
+        log_densities = log_likelihood_rows(self._read(X), self.parameters_.quadratics)
+        return density_tail(self.parameters_, log_densities)
 
     def highest_density_level(self, probability) -> float:
         """Return the log density that marks the smallest region of a probability.

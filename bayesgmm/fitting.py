@@ -109,7 +109,7 @@ def run_starts(
     keep_order = _keeps_order(settings) or allowed is not None
     starts = _starts(settings, objective, table, weight, allowed)
     if settings.warm_start and hasattr(settings, "parameters_"):
-        keep_order, previous = True, settings.lower_bound_
+        keep_order, previous = True, getattr(settings, "lower_bound_", -np.inf)
         starts = [_last(settings, feature_names)]
     for number, start in enumerate(starts):
         run = run_em(

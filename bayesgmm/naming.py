@@ -16,9 +16,15 @@ _SINGULAR = {
 }
 
 
-def component_name(component: int) -> str:
-    """Return what legends and tables call a component."""
-    return f"group {component}"
+def component_name(component: Any) -> str:
+    """Return what legends and tables call a component: its name, or "group 0"."""
+    name = str(component)
+    return f"group {name}" if name.isdecimal() else name
+
+
+def group_names(draws: Any, fit: Any) -> list[str]:
+    """Return the names of the components of draws, or of a fit where there are none."""
+    return [component_name(k) for k in (fit if draws is None else draws).components]
 
 
 def parameter_name(index: Any) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from bayesgmm.dims import COMPONENT
 from bayesgmm.em import EMRun, Status
 from bayesgmm.optima import Optimum, find_optima, is_spurious
+from bayesgmm.parameters import MixtureParameters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +72,7 @@ class Restarts:
         ends = "; ".join(
             f"{o.run.log_likelihood:.3f} ({o.hits}x)" for o in self.optima[:5]
         )
-        lines = [
-            f"Gaussian mixture, {parameters.n_components} components, "
-            f"{parameters.covariance_type} covariances",
+        history = [
             best.status.value,
             f"log-likelihood {best.log_likelihood:.4f}, {parameters.n_parameters} "
             f"parameters, {best.n_iter} steps, gradient norm {best.gradient_norm:.1e}",
@@ -81,10 +80,8 @@ class Restarts:
             + (f", log-likelihoods {ends}" if ends else "")
             + (f"; {self.n_collapsed} collapsed" if self.n_collapsed else ""),
             *["A component rests on too few rows to be a group."] * self.spurious,
-            "",
-            component_table(parameters).to_string(float_format="{:.4g}".format),
         ]
-        return "\n".join(lines)
+        return describe_mixture(parameters, history)
 
     def describe_collapse(self) -> str:
         """Return what happened when every run collapsed, and what helps."""
@@ -105,11 +102,24 @@ class Restarts:
         )
 
 
-def component_table(parameters) -> pd.DataFrame:
+def describe_mixture(parameters: MixtureParameters, history: Iterable[str] = ()) -> str:
+    """Return what a mixture is, lines on how it was found, and its components."""
+    lines = [
+        f"Gaussian mixture, {parameters.n_components} components, "
+        f"{parameters.covariance_type} covariances",
+        *history,
+        "",
+        component_table(parameters).to_string(float_format="{:.4g}".format),
+    ]
+    return "\n".join(lines)
+
+
+def component_table(parameters: MixtureParameters) -> pd.DataFrame:
     """Return weight, means and standard deviations, one component a row."""
     deviations = np.sqrt(np.diagonal(parameters.covariances, axis1=1, axis2=2))
     columns = {"weight": parameters.weights}
     for j, name in enumerate(parameters.feature_names):
         columns[f"mean {name}"] = parameters.means[:, j]
         columns[f"sd {name}"] = deviations[:, j]
-    return pd.DataFrame(columns).rename_axis(COMPONENT)
+    index = pd.Index(parameters.components, name=COMPONENT)
+    return pd.DataFrame(columns, index)

@@ -135,7 +135,7 @@ def _groups(posterior) -> pd.DataFrame:
         quantities[f"mean of {name}"] = draws.means[:, :, j]
         quantities[f"sd of {name}"] = np.sqrt(draws.covariances[:, :, j, j])
     rows = {name: _estimates(values) for name, values in quantities.items()}
-    columns = [component_name(k) for k in range(draws.n_components)]
+    columns = [component_name(k) for k in draws.components]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
@@ -191,19 +191,20 @@ def _doubtful(membership: xr.Dataset, data: Table) -> pd.DataFrame:
     table = membership.transpose(OBSERVATION, COMPONENT, ...)
     probability = table["probability"].values
     order = np.argsort(probability.max(axis=1), kind="stable")[:N_DOUBTFUL]
+    names = [component_name(k) for k in table[COMPONENT].values]
     rows = {}
     for n in order:
         best, *others = np.argsort(-probability[n], kind="stable")
         values = zip(data.feature_names, data.values[n], strict=True)
         rows[str(data.obs_ids[n])] = {
             **{name: f"{value:.6g}" for name, value in values},
-            "likeliest": component_name(best),
+            "likeliest": names[best],
             "probability": format_share(float(probability[n, best])),
             INTERVAL: "–".join(
                 format_share(float(table[name].values[n, best]))
                 for name in ("probability_lower", "probability_upper")
             ),
-            "else": component_name(others[0]) if others else "—",
+            "else": names[others[0]] if others else "—",
             "from unknown parameters": format_share(_parameter_part(table, n)),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("row")

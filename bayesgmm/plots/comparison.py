@@ -40,7 +40,7 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     figure, ax = open_axes(ax, picture_size(comparison))
     places = np.arange(len(shown))
     low, high, em = (_standardise(shown, name) for name in ("lower", "upper", "em"))
-    colours = [component_colour(k) for k in _components(shown)]
+    colours = [component_colour(k) for k in _places(shown, table)]
     ax.axvline(0, color=ink(), linewidth=0.6, alpha=0.4)
     ax.hlines(places, low, high, color=colours, linewidth=2.2)
     ax.scatter(np.zeros(len(places)), places, s=22, c=colours, zorder=3)
@@ -71,8 +71,10 @@ def _standardise(table, column):
     return ((table[column] - table["mean"]) / table["sd"]).to_numpy()
 
 
-def _components(table) -> list[int]:
-    return [int(k) for k in table.index.get_level_values(COMPONENT)]
+def _places(shown, table) -> list[int]:
+    """Return for every row the place of its component among all."""
+    every = table.index.unique(COMPONENT)
+    return every.get_indexer(shown.index.get_level_values(COMPONENT)).tolist()
 
 
 def _draw_legend(ax, n_shown, n_all):

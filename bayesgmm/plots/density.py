@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
-from bayesgmm.naming import component_name
+from bayesgmm.naming import group_names
 from bayesgmm.parameters import as_parameters
 from bayesgmm.plots._style import (
     EM_DASHES,
@@ -75,12 +75,14 @@ def plot_density(
     )
     x = np.asarray(table.values[:, column], dtype=np.float64)
     grid = _grid(x)
-    curves = _posterior_curves(table, posterior, column, grid)
-    em_curves = _em_curves(table, em, column, grid)
+    draws = None if posterior is None else read_draws(posterior)
+    fit = None if em is None else as_parameters(em)
+    curves = _posterior_curves(table, draws, column, grid)
+    em_curves = _em_curves(table, fit, column, grid)
     components = em_curves if curves is None else curves.mean(axis=0)
     figure, ax = open_axes(ax, (6.4, 3.8))
     _draw_data(ax, x)
-    _draw_components(ax, grid, components)
+    _draw_components(ax, grid, components, group_names(draws, fit))
     if curves is not None:
         _draw_posterior(ax, grid, curves.sum(axis=1))
     if em_curves is not None:
@@ -105,20 +107,18 @@ def _components(weights, means, covariances, column, grid) -> Floats:
     return weights[..., None] * norm.pdf(grid, mean[..., None], sd[..., None])
 
 
-def _posterior_curves(table: Table, posterior, column, grid) -> Floats | None:
-    if posterior is None:
+def _posterior_curves(table: Table, draws, column, grid) -> Floats | None:
+    if draws is None:
         return None
-    draws = read_draws(posterior)
     check_features(table, draws.feature_names, named=False)
     kept = thin(draws.n_samples, N_DRAWS)
     arrays = draws.weights[kept], draws.means[kept], draws.covariances[kept]
     return _components(*arrays, column, grid)
 
 
-def _em_curves(table: Table, em, column, grid) -> Floats | None:
-    if em is None:
+def _em_curves(table: Table, fit, column, grid) -> Floats | None:
+    if fit is None:
         return None
-    fit = as_parameters(em)
     check_features(table, fit.feature_names, named=False)
     return _components(fit.weights, fit.means, fit.covariances, column, grid)
 
@@ -133,13 +133,13 @@ def _draw_data(ax, x):
         ax.vlines(x, 0, 0.025, transform=ax.get_xaxis_transform(), **ticks)
 
 
-def _draw_components(ax, grid, components):
+def _draw_components(ax, grid, components, names):
     if len(components) == 1:
         return
     for k, curve in enumerate(components):
         colour = component_colour(k)
         ax.fill_between(grid, curve, color=colour, alpha=0.15, linewidth=0)
-        ax.plot(grid, curve, color=colour, linewidth=1.2, label=component_name(k))
+        ax.plot(grid, curve, color=colour, linewidth=1.2, label=names[k])
 
 
 def _draw_posterior(ax, grid, densities):

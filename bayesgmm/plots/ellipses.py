@@ -13,7 +13,7 @@ from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.arguments import check_choice, check_number
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
-from bayesgmm.naming import SURE, component_name
+from bayesgmm.naming import SURE, group_names
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.plots._style import (
     EM_DASHES,
@@ -193,7 +193,7 @@ def _draw_legend(ax, shares, draws, fit, probability):
         legend_line(color=component_colour(k), marker=component_marker(k), **plain)
         for k in range(shares.shape[1])
     ]
-    texts = [component_name(k) for k in range(shares.shape[1])]
+    texts = group_names(draws, fit)
     if (shares.max(axis=1) < SURE).any():
         hollow = {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}
         handles.append(legend_line(color=ink(), markersize=7, **hollow))

@@ -57,7 +57,8 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     ]
     _draw_intervals(ax, *bounds)
     _name_rows(ax, table[OBSERVATION].values[rows])
-    _describe(ax, probability, rows)
+    names = list(map(component_name, table[COMPONENT].values))
+    _describe(ax, probability, rows, names)
     return figure
 
 
@@ -120,7 +121,7 @@ def _name_rows(ax, obs_ids):
         ax.set_xlabel("least certain rows, by likeliest group")
 
 
-def _describe(ax, probability, rows):
+def _describe(ax, probability, rows, names):
     """Say how many rows are not certain, and what the colours are."""
     n_rows, n_components = probability.shape
     n_uncertain = int((probability.max(axis=1) < CERTAIN).sum())
@@ -136,7 +137,7 @@ def _describe(ax, probability, rows):
     handles = [Patch(color=component_colour(k), alpha=0.75) for k in drawn]
     ax.legend(
         handles,
-        [component_name(k) for k in drawn],
+        [names[k] for k in drawn],
         frameon=False,
         fontsize="small",
         loc="upper left",

@@ -19,7 +19,7 @@ from bayesgmm.posterior import (
 )
 from bayesgmm.relabel.assignment import Blocks, Relabelling
 from bayesgmm.relabel.ecr import ecr
-from bayesgmm.relabel.permute import permute
+from bayesgmm.relabel.permute import name_components, permute
 from bayesgmm.relabel.stephens import stephens
 
 # Components are told apart by far fewer rows than a raster has: more than this many
@@ -46,9 +46,10 @@ def relabel(
         ``"stephens"`` compares memberships with their own average: better where
         components overlap.
     reference : GaussianMixture or MixtureParameters, optional
-        Its partition is the pivot, so that the components carry its labels. By
-        default the pivot is the partition of the draw with the highest log-posterior
-        (``lp``), or log-likelihood where there is no ``lp``.
+        Its partition is the pivot, so that the components carry its labels, and its
+        names of components if it has any. By default the pivot is the partition of the
+        draw with the highest log-posterior (``lp``), or log-likelihood where there is
+        no ``lp``.
     X : array-like of shape (n_observations, n_features) or data frame, optional
         By default the data that the posterior holds. Of more than 20,000 rows only
         every second, third, ... is used.
@@ -71,14 +72,15 @@ def relabel(
     rows = _thin(observations_of(posterior, draws.feature_names, X).values)
     quadratics = draws.quadratics
     if reference is None:
-        pivot = _best_draw(posterior, rows, quadratics)
+        pivot, names = _best_draw(posterior, rows, quadratics), None
     else:
         matching = matching_parameters(reference, draws, "reference")
         pivot = labels(rows, matching.quadratics)
+        names = matching.component_names
     blocks = partial(responsibility_blocks, rows, quadratics)
     found = find(blocks, pivot, draws.n_components)
     shape = (draws.n_chains, draws.n_draws)
-    return permute(
+    relabelled = permute(
         posterior,
         found.permutations.reshape(*shape, -1),
         found.confidence.reshape(shape),
@@ -87,6 +89,7 @@ def relabel(
         objective=found.objective,
         n_iterations=found.n_iterations,
     )
+    return name_components(relabelled, names)
 
 
 def _thin(X: Floats) -> Floats:

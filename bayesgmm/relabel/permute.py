@@ -1,5 +1,6 @@
 """Apply permutations of components to a whole posterior, or take them back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,18 @@ def permute(
         if name in group.coords
     }
     result[RELABELLING] = xr.DataTree(xr.Dataset(variables, coords, attrs))
+    return result
+
+
+def name_components(posterior: xr.DataTree, names: Sequence[str] | None) -> xr.DataTree:
+    """Return the posterior with these names of components; None leaves what it has."""
+    if names is None:
+        return posterior
+    result = posterior.copy()
+    for name in (*SAMPLE_GROUPS, RELABELLING):
+        group = result[name].to_dataset() if name in result.children else xr.Dataset()
+        if COMPONENT in group.dims:
+            result[name].dataset = group.assign_coords({COMPONENT: list(names)})
     return result
 
 
