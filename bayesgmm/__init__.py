@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from bayesgmm.relabel import relabel as relabel
     from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
+    from bayesgmm.selection import Selection as Selection
+    from bayesgmm.selection import select as select
     from bayesgmm.standard_errors import standard_errors as standard_errors
     from bayesgmm.verdict import Diagnosis as Diagnosis
 
@@ -49,6 +51,7 @@ _HOME = {
     "MixtureParameters": "parameters",
     "MvNormalMixture": "marginal.distribution",
     "Priors": "priors",
+    "Selection": "selection",
     "build_model": "marginal.model",
     "compare": "compare",
     "conjugate_prior": "conjugate",
@@ -62,6 +65,7 @@ _HOME = {
     "plot_membership": "plots.membership",
     "relabel": "relabel",
     "sample": "sampling",
+    "select": "selection",
     "standard_errors": "standard_errors",
     "unrelabel": "relabel",
 }

@@ -6,6 +6,7 @@ rows with missing values (NaN) the observed ones count.
 """
 
 import numpy as np
+from scipy.special import entr
 
 from bayesgmm._typing import Floats
 from bayesgmm.incomplete import observe
@@ -50,13 +51,53 @@ def icl(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -
     .. [1] C. Biernacki, G. Celeux, G. Govaert (2000), Assessing a mixture model for
        clustering with the integrated completed likelihood, IEEE PAMI 22:719-725.
     """
-    doubt = 0.0
-    for start in range(0, len(X), BLOCK):
-        rows = slice(start, start + BLOCK)
-        shares = observe(X[rows]).each(responsibilities, parameters)
-        surest = shares.max(axis=1)
-        doubt -= _total(np.log(surest), sample_weight, rows)
-    return bic(parameters, X, sample_weight) + 2 * doubt
+    doubt = _sum_blocks(parameters, X, sample_weight, _log_surest)
+    return bic(parameters, X, sample_weight) - 2 * doubt
+
+
+def entropy(
+    parameters: MixtureParameters, X, sample_weight: Floats | None = None
+) -> float:
+    """Return ``-sum_nk r_nk log r_nk``: how much components overlap, in nats."""
+    return _sum_blocks(parameters, X, sample_weight, _entropy_rows)
+
+
+def nec(
+    parameters: MixtureParameters,
+    X,
+    sample_weight: Floats | None = None,
+    *,
+    of_one: float,
+) -> float:
+    """Return the entropy over what the components add to the log-likelihood.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    X : array of shape (n_observations, n_features)
+    sample_weight : array of shape (n_observations,), optional
+    of_one : float
+        Log-likelihood of one component of the same family.
+
+    Returns
+    -------
+    float
+        One for one component, by the convention of [2]_: several are better if they
+        have less. NaN if they add nothing.
+
+    References
+    ----------
+    .. [1] G. Celeux, G. Soromenho (1996), An entropy criterion for assessing the number
+       of clusters in a mixture model, J. Classification 13:195-212.
+    .. [2] C. Biernacki, G. Celeux, G. Govaert (1999), An improvement of the NEC
+       criterion for assessing the number of clusters in a mixture model, Pattern
+       Recognition Letters 20:267-272.
+    """
+    if parameters.n_components == 1:
+        return 1.0
+    added = log_likelihood(parameters, X, sample_weight) - of_one
+    doubt = entropy(parameters, X, sample_weight)
+    return doubt / added if added > 0 else float("nan")
 
 
 def log_likelihood(
@@ -65,6 +106,24 @@ def log_likelihood(
     """Return the (weighted) sum of log densities."""
     rows = observe(X).each(log_likelihood_rows, parameters)
     return _total(rows, sample_weight, slice(None))
+
+
+def _sum_blocks(parameters, X, sample_weight, of_rows):
+    """Sum what `of_rows` makes of responsibilities, block by block."""
+    total = 0.0
+    for start in range(0, len(X), BLOCK):
+        rows = slice(start, start + BLOCK)
+        values = of_rows(observe(X[rows]).each(responsibilities, parameters))
+        total += _total(values, sample_weight, rows)
+    return total
+
+
+def _log_surest(shares):
+    return np.log(shares.max(axis=1))
+
+
+def _entropy_rows(shares):
+    return entr(shares).sum(axis=1)
 
 
 def _total(values, sample_weight, rows):

@@ -29,6 +29,7 @@ ROWS = {
     "B kernels": ["kernels"],
     "C the model": [
         "charts",
+        "contains",
         "covariances",
         "families",
         "parameters",
@@ -37,8 +38,8 @@ ROWS = {
     ],
     "D beliefs, starts": ["conjugate", "hierarchical", "initialise", "priors"],
     "E inference": [
-        "constraints em fitting imputation incomplete labelled maximise moves "
-        "observations optima overall restarts squarem steps",
+        "candidates constraints em fitting imputation incomplete labelled maximise "
+        "moves observations optima overall race restarts search squarem steps",
         "information",
         "marginal",
     ],
@@ -59,9 +60,14 @@ ROWS = {
         "estimator",
         "fit_file",
         "fitted",
+        "grid",
+        "held_out",
         "interchange",
         "pipeline",
         "sampling",
+        "scores",
+        "selection",
+        "stability",
     ],
 }
 SIBLINGS_APART = ("E inference", "G after sampling")

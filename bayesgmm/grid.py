@@ -1,0 +1,155 @@
+"""What a selection searches: rows, sizes and families; and the search of them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.arguments import check_count
+from bayesgmm.candidates import Partitions
+from bayesgmm.covariances import covariance_family
+from bayesgmm.errors import InputError
+from bayesgmm.estimator import GaussianMixture
+from bayesgmm.fitting import build_objective
+from bayesgmm.observations import Complete
+from bayesgmm.search import Cell, search_grid
+from bayesgmm.validation import Table, check_sample_weight, check_table
+
+ALL = (
+    *("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE"),
+    *("VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"),
+)
+ALL_OF_ONE_FEATURE = ("E", "V")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Rows, and the mixtures that are searched for them.
+
+    Attributes
+    ----------
+    table : Table
+        Rows that count.
+    sample_weight : array of shape (n_observations,) or None
+        Above zero.
+    sizes : tuple of int
+        Numbers of components, ascending.
+    families : tuple of str
+        As the user wrote them.
+    n_init : int
+        Starts by k-means++ in every cell, beside the others.
+    n_folds : int
+        Parts of the rows for cross-validation.
+    """
+
+    table: Table
+    sample_weight: Floats | None
+    sizes: tuple[int, ...]
+    families: tuple[str, ...]
+    n_init: int
+    n_folds: int
+
+    def __len__(self) -> int:
+        """Count the cells."""
+        return len(self.sizes) * len(self.families)
+
+    @property
+    def n_observations(self) -> float:
+        """Rows, or the sum of their weights."""
+        return self.rows.n_observations
+
+    @property
+    def rows(self) -> Complete:
+        return Complete(self.table.values, self.sample_weight)
+
+    def search(self, seed: int) -> Iterator[Cell]:
+        """Yield the cells, sizes ascending and simple families first."""
+        objectives = {name: self._objective(name) for name in self.families}
+        partitions = Partitions.of(self.rows, self.n_init, seed)
+        return search_grid(objectives, self.sizes, partitions)
+
+    def take(self, rows: Ints, sample_weight: Floats | None) -> "Grid":
+        """Return the same grid for some of the rows, with these weights."""
+        table = replace(
+            self.table,
+            values=np.ascontiguousarray(self.table.values[rows]),
+            obs_ids=self.table.obs_ids[rows],
+        )
+        return replace(self, table=table, sample_weight=sample_weight)
+
+    def fit(self, cell: Cell) -> GaussianMixture:
+        """Return an estimator fitted where the cell ended."""
+        mixture = cell.parameters
+        assert mixture is not None
+        whiteners = mixture.precisions_cholesky
+        precisions = whiteners @ np.swapaxes(whiteners, -1, -2)
+        starts = {
+            "weights_init": mixture.weights,
+            "means_init": mixture.means,
+            "precisions_init": mixture.family.compact(precisions),
+        }
+        em = GaussianMixture(cell.n_components, covariance_type=cell.covariance_type)
+        em.set_params(**starts).fit(self.table, sample_weight=self.sample_weight)
+        return em.set_params(**dict.fromkeys(starts))
+
+    def _objective(self, family):
+        settings = GaussianMixture(self.sizes[-1], covariance_type=family)
+        return build_objective(settings, self.table, self.sample_weight)
+
+
+def check_sizes(n_components: Any) -> tuple[int, ...]:
+    """Return one or many numbers of components, ascending."""
+    many = n_components if isinstance(n_components, Iterable) else [n_components]
+    sizes = {check_count("n_components", size) for size in many}
+    if not sizes:
+        raise InputError(
+            "n_components",
+            "hold at least one number",
+            "none",
+            "For example `n_components=range(1, 10)`.",
+        )
+    return tuple(sorted(sizes))
+
+
+def check_families(covariance_type: Any, n_features) -> tuple[str, ...]:
+    """Return the names of one, many or all families."""
+    if isinstance(covariance_type, str) or not isinstance(covariance_type, Iterable):
+        covariance_type = [covariance_type]
+    names: tuple[Any, ...] = tuple(covariance_type)
+    if names == ("all",):
+        return ALL if n_features > 1 else ALL_OF_ONE_FEATURE
+    families = [covariance_family(name, n_features).name for name in names]
+    if not names or len(set(families)) < len(families):
+        raise InputError(
+            "covariance_type",
+            'be "all" or names of different families',
+            repr(list(names)),
+            'For example `covariance_type=["EEE", "VVV"]`.',
+        )
+    return names
+
+
+def check_grid(
+    X, n_components, covariance_type, n_init, n_folds, sample_weight
+) -> Grid:
+    """Check the arguments of a selection; leave rows of weight zero out."""
+    sizes = check_sizes(n_components)
+    n_init = check_count("n_init", n_init, at_least=0)
+    table = check_table(X)
+    families = check_families(covariance_type, table.n_features)
+    weight = check_sample_weight(sample_weight, table.n_observations)
+    n_folds = check_count("n_folds", n_folds, at_least=2)
+    if n_folds > table.n_observations:
+        raise InputError(
+            "n_folds",
+            "be at most the number of rows",
+            f"{n_folds} for {table.n_observations} rows",
+            "For example `n_folds=2`.",
+        )
+    grid = Grid(table, weight, sizes, families, n_init, n_folds)
+    if weight is None or weight.all():
+        return grid
+    rows = np.flatnonzero(weight)
+    return grid.take(rows, weight[rows])

@@ -1,0 +1,164 @@
+"""The search of a grid of mixtures: sizes and families, none below what it contains.
+
+A mixture is a member of every family that contains its own, and with a component
+written twice one of every larger size. EM goes on from there and never down: a cell of
+the grid ends no lower than the cells it contains.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesgmm.candidates import (
+    Candidate,
+    Partition,
+    Partitions,
+    from_partition,
+    repeat_largest,
+    splits,
+)
+from bayesgmm.contains import largest_within, simple_first
+from bayesgmm.covariances import covariance_family
+from bayesgmm.em import Status
+from bayesgmm.observations import Complete
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.race import race
+from bayesgmm.steps import Objective
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """What the search found for one size and one family.
+
+    Attributes
+    ----------
+    n_components : int
+    covariance_type : str
+    parameters : MixtureParameters or None
+        None if every run collapsed and the grid has no smaller model.
+    log_likelihood : float
+        NaN without parameters.
+    status : Status
+        If collapsed, the parameters are those of the best model that this contains.
+    spurious : bool
+        Whether a component rests on too few rows; see `bayesgmm.optima.is_spurious`.
+    start : str
+        What the best run began with.
+    """
+
+    n_components: int
+    covariance_type: str
+    parameters: MixtureParameters | None
+    log_likelihood: float
+    status: Status
+    spurious: bool
+    start: str
+
+    def as_member(self, covariance_type: str) -> Candidate:
+        """Return the mixture as one of a larger family."""
+        assert self.parameters is not None
+        family = covariance_family(covariance_type).name
+        origin = f"{self.covariance_type}, {self.n_components}"
+        return Candidate(replace(self.parameters, covariance_type=family), origin)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """All that the search of one cell needs.
+
+    Attributes
+    ----------
+    n_components : int
+    covariance_type : str
+    within : tuple of Cell
+        Of the same size, of the largest families within this one; with parameters.
+    smaller : Cell or None
+        Of the same family, of the next smaller size; with parameters.
+    partitions : tuple of Partition
+    """
+
+    n_components: int
+    covariance_type: str
+    within: tuple[Cell, ...]
+    smaller: Cell | None
+    partitions: tuple[Partition, ...]
+
+    @property
+    def largest_contained(self) -> Cell | None:
+        """The highest of the cells that this one contains."""
+        contained = (
+            self.within if self.smaller is None else (*self.within, self.smaller)
+        )
+        return max(contained, key=lambda cell: cell.log_likelihood, default=None)
+
+
+def search_grid(
+    objectives: Mapping[str, Objective], sizes: Sequence[int], partitions: Partitions
+) -> Iterator[Cell]:
+    """Fit every size with every family, the simple ones first.
+
+    Parameters
+    ----------
+    objectives : dict of Objective
+        By family, of complete rows.
+    sizes : sequence of int
+        Numbers of components, ascending.
+    partitions : Partitions
+    """
+    found: dict[tuple[int | None, str], Cell] = {}
+    names = simple_first(objectives)
+    for smaller, size in zip([None, *sizes], sizes, strict=False):
+        parts = tuple(partitions.into(size))
+        for name in names:
+            within = [(size, other) for other in largest_within(name, names)]
+            within = tuple(found[key] for key in within if key in found)
+            task = Task(size, name, within, found.get((smaller, name)), parts)
+            cell = fit_cell(objectives[name], task)
+            if cell.parameters is not None:
+                found[size, name] = cell
+            yield cell
+
+
+def fit_cell(objective: Objective, task: Task) -> Cell:
+    """Race all candidates, and keep what is not below the models within the cell."""
+    best = task.largest_contained
+    bound = -np.inf if best is None else best.log_likelihood
+    winner = race(objective, _candidates(objective, task), bound)
+    if winner is None:
+        return _hold(best, task)
+    run = winner.run.largest_first()
+    return Cell(
+        task.n_components,
+        task.covariance_type,
+        run.parameters,
+        run.log_likelihood,
+        run.status,
+        winner.spurious,
+        winner.origin,
+    )
+
+
+def _candidates(objective, task) -> Iterator[Candidate]:
+    size, rows = task.n_components, objective.observations
+    assert isinstance(rows, Complete)
+    for cell in task.within:
+        yield cell.as_member(task.covariance_type)
+    if task.smaller is not None:
+        yield from splits(task.smaller.parameters, objective, size)
+    family = covariance_family(task.covariance_type)
+    for partition in task.partitions:
+        yield from from_partition(rows, partition, size, family)
+
+
+def _hold(best, task) -> Cell:
+    """Keep the density of a contained cell where every run collapsed or fell short."""
+    size, name = task.n_components, task.covariance_type
+    if best is None:
+        return Cell(size, name, None, np.nan, Status.COLLAPSED, False, "")
+    member = best.as_member(name)
+    parameters = repeat_largest(member.start, size)
+    value = best.log_likelihood
+    return Cell(
+        size, name, parameters, value, Status.COLLAPSED, best.spurious, member.origin
+    )
