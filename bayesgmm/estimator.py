@@ -63,6 +63,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         "fiml" takes rows with missing values and uses all that was observed of them:
         the likelihood is that of the observed values, right if whether a value is
         missing depends on observed ones only.
+    noise : None, True or float
+        A component of uniform density for rows that belong to no group: True over the
+        smallest box around the data (mclust's rule), a number is the volume of its
+        region. `predict` calls such rows -1, `predict_proba` has a last column.
+        EM begins with the rows that lie thinnest [2]_.
     weight_kind : {"frequency", "reliability"}
         What `sample_weight` means; see Notes.
     max_iter : int
@@ -136,6 +141,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     ----------
     .. [1] G. Celeux and G. Govaert (1995), *Gaussian parsimonious clustering models*,
        Pattern Recognition 28:781-793.
+    .. [2] S. Byers and A. E. Raftery (1998), *Nearest-neighbor clutter removal for
+       estimating features in spatial point processes*, JASA 93:577-584.
 
     Examples
     --------
@@ -157,6 +164,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         fixed_weights=None,
         frozen=(),
         missing="error",
+        noise=None,
         weight_kind="frequency",
         max_iter=1000,
         n_init=10,
@@ -177,6 +185,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.fixed_weights = fixed_weights
         self.frozen = frozen
         self.missing = missing
+        self.noise = noise
         self.weight_kind = weight_kind
         self.max_iter = max_iter
         self.n_init = n_init

@@ -13,6 +13,7 @@ from bayesgmm.derived import DerivedMixtures
 from bayesgmm.imputation import impute
 from bayesgmm.incomplete import observe
 from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
+from bayesgmm.parameters import refuse_noise
 from bayesgmm.tails import cdf, density_level, density_tail, draw_rows
 from bayesgmm.validation import check_features, check_sample_weight, check_table
 from bayesgmm.weight_kinds import weight_kind
@@ -39,8 +40,10 @@ class FittedMixture(DerivedMixtures):
         Returns
         -------
         array of int, shape (n_samples,)
+            -1 for noise.
         """
-        return self._each(labels, X)
+        found = self._each(labels, X)
+        return np.where(found == self.parameters_.n_components, -1, found)
 
     def predict_proba(self, X) -> Floats:
         """Return p(component | row).
@@ -52,6 +55,7 @@ class FittedMixture(DerivedMixtures):
         Returns
         -------
         array of shape (n_samples, n_components)
+            With one column more, the last, if the fit has noise.
         """
         return self._each(responsibilities, X)
 
@@ -158,6 +162,7 @@ class FittedMixture(DerivedMixtures):
         array of shape (n_samples, n_features), or (n_draws, n_samples, n_features)
         """
         values = self._read(X, "fiml")
+        refuse_noise(self.parameters_, "for `impute`")
         if n_draws is None:
             return impute(self.parameters_, values)
         check_count("n_draws", n_draws)
@@ -179,7 +184,9 @@ class FittedMixture(DerivedMixtures):
             Exact to 1e-8 for one or two features and where features are independent
             within components, else to about 1e-5; see `bayesgmm.tails.cdf`.
         """
-        return cdf(self.parameters_, self._read(X).astype(np.float64))
+        values = self._read(X).astype(np.float64)
+        refuse_noise(self.parameters_, "for `cdf`")
+        return cdf(self.parameters_, values)
 
     def anomaly_score(self, X) -> Floats:
         """Return how often a new row would be as unusual as each of these, or more.
@@ -195,7 +202,9 @@ class FittedMixture(DerivedMixtures):
             to 1. Of rows from the mixture 1% score 0.01 or less. Exact for one
             component, else to 0.002 and 4%; see `bayesgmm.tails.density_tail`.
         """
-        log_densities = log_likelihood_rows(self._read(X), self.parameters_.quadratics)
+        values = self._read(X)
+        refuse_noise(self.parameters_, "for `anomaly_score`")
+        log_densities = log_likelihood_rows(values, self.parameters_.quadratics)
         return density_tail(self.parameters_, log_densities)
 
     def highest_density_level(self, probability) -> float:
@@ -213,6 +222,7 @@ class FittedMixture(DerivedMixtures):
             for one component, else to 0.002; see `bayesgmm.tails.density_level`.
         """
         check_is_fitted(self)
+        refuse_noise(self.parameters_, "for `highest_density_level`")
         rule = "be between 0 and 1"
         check_number("probability", probability, rule, lambda p: 0 < p < 1)
         return density_level(self.parameters_, probability)
@@ -230,6 +240,7 @@ class FittedMixture(DerivedMixtures):
         -------
         X : array of shape (n_samples, n_features)
         labels : array of shape (n_samples,)
+            -1 for noise, which comes last, uniformly from its box.
         """
         check_is_fitted(self)
         check_count("n_samples", n_samples)

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count, check_number
+from bayesgmm.clutter import find_clutter
 from bayesgmm.conjugate import resolve_prior
 from bayesgmm.constraints import check_fixed_weights, check_frozen
 from bayesgmm.covariances import covariance_family
@@ -20,6 +21,7 @@ from bayesgmm.fittable import check_fittable, check_not_collinear
 from bayesgmm.initialise import INIT_PARAMS, Starts, check_given
 from bayesgmm.labelled import match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
+from bayesgmm.noise import check_noise, find_box
 from bayesgmm.overall import fill_gaps, find_overall
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.steps import Objective
@@ -36,6 +38,14 @@ def check_settings(settings: Any) -> None:
     check_count("max_iter", settings.max_iter, at_least=0)
     check_count("verbose_interval", settings.verbose_interval)
     check_choice("missing", settings.missing, MISSING)
+    check_noise(settings.noise)
+    if settings.noise is not None and settings.fixed_weights is not None:
+        raise InputError(
+            "fixed_weights",
+            "be None for a fit with noise",
+            repr(settings.fixed_weights),
+            "The weight of noise is estimated, and so are then the others.",
+        )
     weight_kind(settings.weight_kind)
     rule = "be a number of 0 or more"
     check_number("reg_covar", settings.reg_covar, rule, lambda value: value >= 0)
@@ -57,6 +67,13 @@ def build_objective(settings: Any, table: Table, weight, allowed=None) -> Object
     allowed : array of bool, shape (n_observations, n_components), optional
         Which components each row may come from; see `bayesgmm.labelled`.
     """
+    if settings.noise is not None and np.isnan(table.values.min()):
+        raise InputError(
+            "noise",
+            "be None for rows with missing values",
+            repr(settings.noise),
+            "Fit without noise, or impute these rows first.",
+        )
     free = settings.reg_covar == 0 and settings.prior is None
     check_fittable(table, settings.n_components, distinct=free)
     family = _family(settings, table.n_features)
@@ -135,34 +152,41 @@ def _starts(settings, objective, table, weight, allowed):
     feature_names = table.feature_names
     family = _family(settings, table.n_features)
     X = fill_gaps(table.values, weight, objective.reference, family)
+    clutter = np.zeros(len(X), dtype=bool)
+    if settings.noise is not None:
+        clutter = find_clutter(X) & (True if allowed is None else allowed.all(axis=1))
     starts = Starts(
-        X,
+        X[~clutter] if clutter.any() else X,
         settings.n_components,
         family,
         feature_names,
         settings.init_params,
         _given(settings, len(feature_names)),
-        weight,
+        weight if weight is None else weight[~clutter],
         settings.reg_covar,
     )
     random = check_random_state(settings.random_state)
     entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()
     drawn = starts.draw(settings.n_init, entropy)
-    if allowed is None or _keeps_order(settings):
+    if allowed is not None and not _keeps_order(settings):
+        drawn = (match_labels(start, X, allowed) for start in drawn)
+    if settings.noise is None:
         return drawn
-    return (match_labels(start, X, allowed) for start in drawn)
+    box, share = find_box(X, settings.noise), clutter.mean()
+    return (start.add_noise(box, share) for start in drawn)
 
 
 def _last(settings, feature_names) -> MixtureParameters:
     """Return the last fit to continue from, if it fits the settings."""
     last = settings.parameters_
-    had = (last.n_components, last.n_features, last.covariance_type)
+    noisy = last.noise is not None
+    had = (last.n_components, last.n_features, last.covariance_type, noisy)
     name = covariance_family(settings.covariance_type).name
-    now = (settings.n_components, len(feature_names), name)
+    now = (settings.n_components, len(feature_names), name, settings.noise is not None)
     if had != now:
         raise InputError(
             "warm_start",
-            "continue a fit of the same components, features and covariance_type",
+            "continue a fit of the same components, features, covariance_type, noise",
             f"{now} after {had}",
             "Fit a new estimator, or set `warm_start=False`.",
         )

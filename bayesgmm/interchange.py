@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.covariances import covariance_family
 from bayesgmm.errors import InputError
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import MixtureParameters, refuse_noise
 
 THEIR_FAMILIES = ("full", "tied", "diag", "spherical")
 THEIR_STARTS = ("kmeans", "k-means++", "random", "random_from_data")
@@ -48,6 +48,7 @@ def from_sklearn(cls: type, fitted: Any) -> Any:
 def to_sklearn(em: Any) -> mixture.GaussianMixture:
     """Return scikit-learn's estimator with settings and parameters of `em`."""
     parameters = em.parameters_
+    refuse_noise(parameters, "for scikit-learn")
     theirs: Any = mixture.GaussianMixture(**_their_settings(em, parameters.family.name))
     for name in em.ARRAYS:
         setattr(theirs, name, getattr(em, name))

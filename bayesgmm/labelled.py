@@ -1,6 +1,6 @@
 """Rows whose component is known, or known to be one of a few."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,8 @@ class Among:
     def expect(
         self, at: MixtureParameters, quadratics: Quadratics
     ) -> tuple[float, SufficientStatistics]:
-        offsets = np.where(self.allowed, quadratics.offsets, -np.inf)
+        allowed = np.append(self.allowed, False)[: len(quadratics.offsets)]  # no noise
+        offsets = np.where(allowed, quadratics.offsets, -np.inf)
         return self.rows.expect(
             self._restrict(at), quadratics._replace(offsets=offsets)
         )
@@ -121,7 +122,8 @@ class Among:
         return self.rows.each(kernel, self._restrict(at))
 
     def _restrict(self, at):
-        return replace(at, weights=np.where(self.allowed, at.weights, 0.0))
+        allowed = np.append(self.allowed, False)[: len(at.shares)]
+        return at.with_shares(np.where(allowed, at.shares, 0.0))
 
 
 def observe_labelled(

@@ -80,6 +80,7 @@ class Maximiser:
             Where the statistics were taken, and centred.
         statistics : SufficientStatistics
         """
+        statistics, shares = _split_off_noise(statistics, at.n_components)
         counts, means, scatters = moments(statistics, at.means)
         if self.prior is not None:
             centres, means = means, self.prior.shrink(counts, means)
@@ -87,10 +88,8 @@ class Maximiser:
         covariances, _ = self._covariances(
             at.family, means, scatters, counts, at.covariances
         )
-        weights = counts / counts.sum()
-        return self.hold(
-            replace(at, weights=weights, means=means, covariances=covariances)
-        )
+        moved = replace(at, means=means, covariances=covariances)
+        return self.hold(moved.with_shares(shares))
 
     def log_prior(self, at: MixtureParameters) -> float:
         """Return what is added to the log-likelihood."""
@@ -106,8 +105,9 @@ class Maximiser:
         family's estimate projects the latter on the directions the family has. A prior
         adds its rows to the sums, outer products and counts. What is held has none.
         """
+        total = statistics.counts.sum()
+        statistics, shares = _split_off_noise(statistics, at.n_components)
         counts, sums, outer_products = statistics
-        total = counts.sum()
         covariances, rows = self._covariances(
             at.family, at.means, outer_products, counts, at.covariances
         )
@@ -117,7 +117,7 @@ class Maximiser:
         excess = transposed @ covariances @ whiteners - np.eye(at.n_features)
         pulls = np.einsum("kij,kj->ki", transposed, sums) / total
         free = self.is_free(at.n_components)
-        gaps = 0.0 if self.weights is not None else counts / total - at.weights
+        gaps = 0.0 if self.weights is not None else shares - at.shares
         return float(
             max(
                 np.abs(gaps).sum(),
@@ -149,6 +149,12 @@ class Maximiser:
             counts, scatters = counts + rows, scatters + added
         ridge = self.reg_covar * np.eye(means.shape[1])
         return family.estimate(scatters, counts, near=near) + ridge, counts
+
+
+def _split_off_noise(statistics, n_components):
+    """Return the moments of the components, and what shares of all rows they are."""
+    own = SufficientStatistics(*(part[:n_components] for part in statistics))
+    return own, statistics.counts / statistics.counts.sum()
 
 
 def _outer(vectors):

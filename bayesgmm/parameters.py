@@ -11,6 +11,7 @@ from bayesgmm.arguments import check_number, check_places
 from bayesgmm.covariances import CovarianceFamily, covariance_family
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
+from bayesgmm.noise import Noise
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 
 
@@ -30,6 +31,9 @@ class MixtureParameters:
         None until somebody names them: see `rename`.
     n_held : int
         How many of the free numbers a fit was told and did not estimate.
+    noise : Noise or None
+        A component of uniform density. It is not counted in `n_components`, and
+        `weights` sum to one minus its weight.
     """
 
     weights: Floats
@@ -39,6 +43,7 @@ class MixtureParameters:
     feature_names: tuple[str, ...]
     component_names: tuple[str, ...] | None = None
     n_held: int = 0
+    noise: Noise | None = None
 
     @property
     def components(self) -> tuple[str, ...] | tuple[int, ...]:
@@ -60,9 +65,32 @@ class MixtureParameters:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers estimated: weights, means and what the family counts."""
+        """Numbers estimated: weights, means and what the family counts.
+
+        Noise counts as two, its weight and, as mclust has it, its volume.
+        """
         k, d = self.means.shape
-        return k - 1 + k * d + self.family.n_parameters(k, d) - self.n_held
+        of_noise = 0 if self.noise is None else 2
+        return k - 1 + k * d + self.family.n_parameters(k, d) + of_noise - self.n_held
+
+    @property
+    def shares(self) -> Floats:
+        """The weights, that of noise behind them if there is any. They sum to one."""
+        if self.noise is None:
+            return self.weights
+        return np.append(self.weights, self.noise.weight)
+
+    def with_shares(self, shares: Floats) -> "MixtureParameters":
+        """Return the same mixture with other `shares`.
+
+        Parameters
+        ----------
+        shares : array of shape (n_components,), one longer with noise
+        """
+        if self.noise is None:
+            return replace(self, weights=shares)
+        noise = replace(self.noise, weight=float(shares[-1]))
+        return replace(self, weights=shares[:-1], noise=noise)
 
     @property
     def precisions_cholesky(self) -> Floats:
@@ -71,8 +99,21 @@ class MixtureParameters:
 
     @property
     def quadratics(self) -> Quadratics:
-        """The mixture as the kernels see it."""
-        return build_quadratics(self.weights, self.means, self.precisions_cholesky)
+        """The mixture as the kernels see it: components, then noise if there is any."""
+        own = build_quadratics(self.weights, self.means, self.precisions_cholesky)
+        return own if self.noise is None else self.noise.join(own)
+
+    def add_noise(self, noise: Noise, weight: float) -> "MixtureParameters":
+        """Return the mixture with noise, and less of every component.
+
+        Parameters
+        ----------
+        noise : Noise
+            Whose box it is.
+        weight : float
+        """
+        weights = (1 - weight) * self.weights
+        return replace(self, weights=weights, noise=replace(noise, weight=weight))
 
     def permute(self, order) -> "MixtureParameters":
         """Return the same mixture with component ``order[k]`` at place k.
@@ -142,8 +183,10 @@ class MixtureParameters:
         Raises
         ------
         InputError
-            If there is no such feature, or none is asked for, or one twice.
+            If there is no such feature, or none is asked for, or one twice; or if there
+            is noise.
         """
+        refuse_noise(self, "for margins and conditionals")
         kept = check_places("features", features, self.feature_names)
         family, whole = self.family, len(kept) == self.n_features
         return replace(
@@ -224,12 +267,13 @@ class MixtureParameters:
             "means": self.means.tolist(),
             "covariances": self.covariances.tolist(),
             "n_held": self.n_held,
+            "noise": None if self.noise is None else self.noise.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "MixtureParameters":
         """Undo `to_dict`."""
-        names = content.get("component_names")
+        names, noise = content.get("component_names"), content.get("noise")
         return cls(
             weights=np.array(content["weights"], dtype=np.float64),
             means=np.array(content["means"], dtype=np.float64),
@@ -238,13 +282,32 @@ class MixtureParameters:
             feature_names=tuple(content["feature_names"]),
             component_names=None if names is None else tuple(names),
             n_held=content.get("n_held", 0),
+            noise=None if noise is None else Noise.from_dict(noise),
+        )
+
+
+def refuse_noise(
+    parameters: MixtureParameters, purpose: str, argument: str = "em"
+) -> None:
+    """Refuse a mixture with noise where only components of a density are understood."""
+    if parameters.noise is not None:
+        raise InputError(
+            argument,
+            f"be a mixture without noise {purpose}",
+            f"one with a noise component of weight {parameters.noise.weight:.3g}",
+            "Fit with `noise=None`, for example to the rows that `predict` does not "
+            "call noise.",
         )
 
 
 def as_parameters(em: Any, argument: str = "em") -> MixtureParameters:
-    """Return the parameters of a fitted estimator, or parameters as they are."""
+    """Return the parameters of a fitted estimator, or parameters as they are.
+
+    Whoever asks by this has no place for noise, which is refused.
+    """
     parameters = getattr(em, "parameters_", em)
     if isinstance(parameters, MixtureParameters):
+        refuse_noise(parameters, "here", argument)
         return parameters
     raise InputError(
         argument,

@@ -102,12 +102,21 @@ class Restarts:
         )
 
 
+def _describe_noise(parameters):
+    noise = parameters.noise
+    if noise is None:
+        return []
+    volume = np.exp(-noise.log_density)
+    return [f"Noise of weight {noise.weight:.4g}, uniform in a volume of {volume:.4g}"]
+
+
 def describe_mixture(parameters: MixtureParameters, history: Iterable[str] = ()) -> str:
     """Return what a mixture is, lines on how it was found, and its components."""
     lines = [
         f"Gaussian mixture, {parameters.n_components} components, "
         f"{parameters.covariance_type} covariances",
         *history,
+        *_describe_noise(parameters),
         "",
         component_table(parameters).to_string(float_format="{:.4g}".format),
     ]

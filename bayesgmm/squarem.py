@@ -17,7 +17,7 @@ from bayesgmm.parameters import MixtureParameters
 
 
 class Change(NamedTuple):
-    """A difference of two mixtures, in log weights, means and covariances."""
+    """A difference of two mixtures, in log shares, means and covariances."""
 
     log_weights: Floats
     means: Floats
@@ -25,7 +25,7 @@ class Change(NamedTuple):
 
     @classmethod
     def between(cls, a: MixtureParameters, b: MixtureParameters) -> Self:
-        log_weights = np.log(b.weights) - np.log(a.weights)
+        log_weights = np.log(b.shares) - np.log(a.shares)
         return cls(log_weights, b.means - a.means, b.covariances - a.covariances)
 
     def minus(self, other: Self) -> Self:
@@ -40,9 +40,8 @@ class Change(NamedTuple):
         transposed = np.swapaxes(whiteners, -1, -2)
         means = np.einsum("kij,kj->ki", transposed, self.means)
         covariances = transposed @ self.covariances @ whiteners
-        squares = self.log_weights**2 + (means**2).sum(-1)
-        squares += 0.5 * (covariances**2).sum((-1, -2))
-        return float(np.sqrt(at.weights @ squares))
+        squares = (means**2).sum(-1) + 0.5 * (covariances**2).sum((-1, -2))
+        return float(np.sqrt(at.shares @ self.log_weights**2 + at.weights @ squares))
 
 
 def extrapolate(
@@ -67,7 +66,7 @@ def extrapolate(
     length : float
         How far it went, before covariances shortened it.
     """
-    if not (start.weights.all() and second.weights.all()):
+    if not (start.shares.all() and second.shares.all()):
         return None, 1.0
     step = Change.between(start, first)
     bend = Change.between(first, second).minus(step)
@@ -92,13 +91,13 @@ def _move(start, step, bend, length):
     log_weights, means, covariances = (
         2 * length * s + length**2 * b for s, b in zip(step, bend, strict=True)
     )
-    weights = start.weights * np.exp(log_weights - log_weights.max())
-    return replace(
+    shares = start.shares * np.exp(log_weights - log_weights.max())
+    moved = replace(
         start,
-        weights=weights / weights.sum(),
         means=start.means + means,
         covariances=start.covariances + covariances,
     )
+    return moved.with_shares(shares / shares.sum())
 
 
 def _member(point, near):

@@ -87,14 +87,16 @@ class Objective:
         quadratics = at.quadratics
         log_likelihood, statistics = self.observations.expect(at, quadratics)
         update = self.maximiser.update(at, statistics)
-        whiteners = quadratics.precisions_cholesky
+        whiteners = quadratics.precisions_cholesky[: at.n_components]
         return Step(
             parameters=at,
             log_likelihood=log_likelihood,
             objective=log_likelihood + self.maximiser.log_prior(at),
             gradient_norm=self.maximiser.gradient_norm(at, whiteners, statistics),
             update=update,
-            collapsed=self._find_collapsed(update.covariances, statistics.counts),
+            collapsed=self._find_collapsed(
+                update.covariances, statistics.counts[: at.n_components]
+            ),
         )
 
     def _find_collapsed(self, covariances, counts):

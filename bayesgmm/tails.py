@@ -21,7 +21,7 @@ N_WIDTHS, WIDTH_STEP = 6, 1.5
 
 
 def draw_rows(mixture: MixtureParameters, n_rows: int, random) -> tuple[Floats, Ints]:
-    """Draw rows and their components, one component after another.
+    """Draw rows and their components, one component after another; -1 is noise.
 
     Parameters
     ----------
@@ -29,13 +29,17 @@ def draw_rows(mixture: MixtureParameters, n_rows: int, random) -> tuple[Floats, 
     n_rows : int
     random : numpy.random.RandomState or Generator
     """
-    shares = mixture.weights / mixture.weights.sum()
-    counts = random.multinomial(n_rows, shares)
+    counts = random.multinomial(n_rows, mixture.shares / mixture.shares.sum())
     rows = random.standard_normal((n_rows, mixture.n_features))
     lower, ends = np.linalg.cholesky(mixture.covariances), counts.cumsum()
-    for k, (start, end) in enumerate(zip(ends - counts, ends, strict=True)):
+    for k, start, end in zip(range(len(lower)), ends - counts, ends, strict=False):
         rows[start:end] = mixture.means[k] + rows[start:end] @ lower[k].T
-    return rows, np.repeat(np.arange(mixture.n_components), counts)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    if mixture.noise is None:
+        return rows, labels
+    of_noise = labels == len(lower)
+    rows[of_noise] = mixture.noise.draw(of_noise.sum(), random)
+    return rows, np.where(of_noise, -1, labels)
 
 
 def cdf(mixture: MixtureParameters, X: Floats) -> Floats:

@@ -31,12 +31,19 @@ ROWS = {
         "charts",
         "contains",
         "covariances",
+        "noise",
         "families",
         "parameters",
         "quadratics",
         "statistics",
     ],
-    "D beliefs, starts": ["conjugate", "hierarchical", "initialise", "priors"],
+    "D beliefs, starts": [
+        "clutter",
+        "conjugate",
+        "hierarchical",
+        "initialise",
+        "priors",
+    ],
     "E inference": [
         "candidates constraints em fitting imputation incomplete labelled maximise "
         "moves observations optima overall race restarts search squarem steps",

@@ -1,0 +1,115 @@
+"""A component of uniform density, for rows that belong to no group."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.errors import InputError
+
+LARGEST_LOG = 700.0  # of a float64, nearly
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Noise:
+    """A box of constant density. Rows outside have that density too.
+
+    The density of a mixture with noise is thus one on the box; a row far from all
+    groups is noise wherever it is.
+
+    Attributes
+    ----------
+    weight : float
+    corner : array of shape (n_features,)
+    edges : array of shape (n_features, n_features)
+        Rows lead from the corner along the edges of the box.
+    """
+
+    weight: float
+    corner: Floats
+    edges: Floats
+
+    @property
+    def log_density(self) -> float:
+        """Minus the logarithm of the volume of the box."""
+        return -float(np.linalg.slogdet(self.edges)[1])
+
+    def join(self, quadratics: Quadratics) -> Quadratics:
+        """Return quadratics with one row more, whose precision is zero."""
+        offsets, means, precisions_cholesky = quadratics
+        with np.errstate(divide="ignore"):  # no weight, no noise
+            offset = np.log(self.weight) + self.log_density
+        centre = self.corner + self.edges.sum(axis=0) / 2
+        flat = np.zeros((1, *self.edges.shape))
+        return Quadratics(
+            np.append(offsets, offset),
+            np.concatenate([means, centre[None]]),
+            np.concatenate([precisions_cholesky, flat]),
+        )
+
+    def draw(self, n_rows: int, random) -> Floats:
+        """Draw rows, uniformly in the box."""
+        return self.corner + random.random((n_rows, len(self.corner))) @ self.edges
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers."""
+        return {
+            "weight": float(self.weight),
+            "corner": self.corner.tolist(),
+            "edges": self.edges.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Undo `to_dict`."""
+        return cls(
+            content["weight"], np.array(content["corner"]), np.array(content["edges"])
+        )
+
+
+def check_noise(noise: Any) -> None:
+    """Refuse what is neither None, nor True, nor a volume."""
+    if noise is None or noise is True:
+        return
+    is_number = isinstance(noise, int | float | np.number) and noise is not False
+    if is_number and np.isfinite(noise) and noise > 0:
+        return
+    raise InputError(
+        "noise",
+        "be None, True or the volume of the region of noise",
+        repr(noise),
+        "True takes the volume of the smallest box around the data.",
+    )
+
+
+def find_box(X: Floats, volume: Any = True) -> Noise:
+    """Return a box around the rows, of weight zero.
+
+    Parameters
+    ----------
+    X : array of shape (n_observations, n_features)
+        Varying in every column.
+    volume : True or float
+        True takes the smaller of two boxes: along the features, or along the principal
+        axes of the rows (mclust's rule). A number stretches or shrinks that box about
+        its centre to the volume.
+    """
+    X = X.astype(np.float64)
+    centred = X - X.mean(axis=0)
+    principal = np.linalg.svd(centred.T @ centred)[2]
+    boxes = [_box(X, axes) for axes in (np.eye(X.shape[1]), principal)]
+    box = max(boxes, key=lambda box: box.log_density)
+    if volume is True:
+        return box
+    log_factor = (np.log(volume) + box.log_density) / X.shape[1]
+    edges = box.edges * np.exp(np.clip(log_factor, -LARGEST_LOG, LARGEST_LOG))
+    shift = (box.edges - edges).sum(axis=0) / 2
+    return replace(box, corner=box.corner + shift, edges=edges)
+
+
+def _box(X, axes):
+    """Return the box along axes (rows, orthonormal) that just holds the rows."""
+    turned = X @ axes.T
+    lowest, highest = turned.min(axis=0), turned.max(axis=0)
+    return Noise(0.0, lowest @ axes, (highest - lowest)[:, None] * axes)
