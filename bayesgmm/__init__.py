@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayesgmm import datasets as datasets
     from bayesgmm import errors as errors
+    from bayesgmm.bootstrap import bootstrap as bootstrap
+    from bayesgmm.bootstrap import bootstrap_summary as bootstrap_summary
     from bayesgmm.compare import Comparison as Comparison
     from bayesgmm.compare import compare as compare
     from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
@@ -52,6 +54,8 @@ _HOME = {
     "MvNormalMixture": "marginal.distribution",
     "Priors": "priors",
     "Selection": "selection",
+    "bootstrap": "bootstrap",
+    "bootstrap_summary": "bootstrap",
     "build_model": "marginal.model",
     "compare": "compare",
     "conjugate_prior": "conjugate",

@@ -17,10 +17,10 @@ from bayesgmm.posterior import (
     INTERVAL_PROBABILITY,
     RELABELLING,
     Draws,
-    equal_tails,
     matching_parameters,
     observations_of,
     read_draws,
+    spread,
 )
 from bayesgmm.relabel import relabel
 from bayesgmm.relabel.permute import name_components, permute
@@ -188,11 +188,11 @@ def _index(em: MixtureParameters, draws: Draws) -> pd.MultiIndex:
 
 def _summarise(posterior: xr.DataTree) -> dict[str, Floats]:
     """Return mean, sd and interval of each column of `_flatten`."""
-    values = _flatten(read_draws(posterior))
-    lower, upper = np.quantile(values, equal_tails(INTERVAL_PROBABILITY), axis=0)
+    draws = read_draws(posterior)
+    values = _flatten(draws)
+    summary = spread(values, INTERVAL_PROBABILITY, draws.stretch)
     fixed = np.ptp(values, axis=0) <= ROUNDING * np.abs(values).max(axis=0)
-    sd = np.where(fixed, 0.0, values.std(axis=0))
-    return {"mean": values.mean(axis=0), "sd": sd, "lower": lower, "upper": upper}
+    return summary._replace(sd=np.where(fixed, 0.0, summary.sd))._asdict()
 
 
 def _table(columns, em: MixtureParameters, draws: Draws) -> pd.DataFrame:

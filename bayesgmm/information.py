@@ -89,7 +89,7 @@ def gather(
         outer += (u.T * w) @ u
         s = u - certain.ravel()
         scores += (s.T * score_weight[rows]) @ s
-    hessian = block_diag(*(own + _of_densities(total, d))) - outer
+    hessian = np.asarray(block_diag(*(own + _of_densities(total, d)))) - outer
     hessian -= weight.sum() * _of_weights(mixture.weights, q)
     gradient = total.copy()
     gradient[:, 0] -= weight.sum() * mixture.weights

@@ -13,10 +13,10 @@ from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.posterior import (
     INTERVAL_PROBABILITY,
     Draws,
-    equal_tails,
     observations_of,
     read_draws,
     responsibility_blocks,
+    spread,
 )
 from bayesgmm.validation import Table
 
@@ -86,28 +86,29 @@ def membership(
     draws = read_draws(posterior)
     table = observations_of(posterior, draws.feature_names, X)
     blocks = responsibility_blocks(table.values, draws.quadratics)
-    summarise = partial(_summarise, probability=probability)
+    summarise = partial(_summarise, probability=probability, stretch=draws.stretch)
     parts = zip(*(summarise(block) for _, block in blocks), strict=True)
     summary = Summary(*map(np.concatenate, parts))
-    return _dataset(_complete(summary), draws, table, probability)
+    return _dataset(_complete(summary, draws.stretch), draws, table, probability)
 
 
-def _summarise(responsibilities: Floats, probability: float) -> Summary:
+def _summarise(responsibilities: Floats, probability: float, stretch: float) -> Summary:
     """Reduce (n_samples, n_rows, n_components) over samples."""
     p = np.ascontiguousarray(np.moveaxis(responsibilities, 0, -1))
     entropy = entr(p).sum(axis=1).mean(axis=-1)
-    mean, sd = p.mean(axis=-1), p.std(axis=-1)
-    tails = equal_tails(probability)
-    lower, upper = np.quantile(p, tails, axis=-1, overwrite_input=True)
+    mean, sd, *ends = spread(np.moveaxis(p, -1, 0), probability, stretch)
+    lower, upper = np.clip(ends, 0.0, 1.0)
     return Summary(mean, sd, lower, upper, entropy)
 
 
-def _complete(summary: Summary) -> dict[str, np.ndarray]:
+def _complete(summary: Summary, stretch: float) -> dict[str, np.ndarray]:
     """Add what follows from the mean probabilities."""
     mean = summary.probability
     entropy = entr(mean).sum(axis=1)
     # Concave entropy makes the rest positive; rounding must not make it negative.
-    assignment = np.minimum(summary.assignment_entropy, entropy)
+    rest = np.maximum(entropy - summary.assignment_entropy, 0.0)
+    # It grows with the variance of the draws.
+    assignment = entropy - np.minimum(stretch**2 * rest, entropy)
     ranked = np.sort(mean, axis=1)
     second = ranked[:, -2] if mean.shape[1] > 1 else 0.0
     return summary._asdict() | {

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy.special import ndtri
 
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.dims import CHAIN, COMPONENT, DIMS, DRAW, FEATURE, SAMPLE_DIMS
@@ -19,6 +20,8 @@ POSTERIOR, SAMPLE_STATS, RELABELLING = "posterior", "sample_stats", "relabelling
 LOG_LIKELIHOOD = "log_likelihood"
 APPROXIMATE = "approximate"
 """Attribute of the group posterior: 1 if its draws are from an approximation."""
+STANDARD_ERROR_FACTOR, BIAS_FACTOR = "standard_error_factor", "bias_factor"
+"""Attributes of the group posterior, where its draws are replicates of a fit."""
 DATA_GROUPS = ("constant_data", "observed_data")
 
 INTERVAL_PROBABILITY = 0.9
@@ -42,6 +45,9 @@ class Draws:
     feature_names : tuple of str
     components : array of shape (n_components,)
         The labels of the component coordinate.
+    stretch : float
+        What makes of their standard deviation that of the parameters. It is 1, but
+        not for replicates of a jackknife.
     """
 
     weights: Floats
@@ -51,6 +57,7 @@ class Draws:
     n_draws: int
     feature_names: tuple[str, ...]
     components: np.ndarray
+    stretch: float = 1.0
 
     @property
     def n_samples(self) -> int:
@@ -72,6 +79,15 @@ class Draws:
         except np.linalg.LinAlgError:
             raise _not_positive_definite(self) from None
         return build_quadratics(self.weights, self.means, precisions_cholesky)
+
+
+class Spread(NamedTuple):
+    """Draws of numbers, summarised."""
+
+    mean: Floats
+    sd: Floats
+    lower: Floats
+    upper: Floats
 
 
 def read_draws(posterior: Any) -> Draws:
@@ -101,6 +117,7 @@ def read_draws(posterior: Any) -> Draws:
         n_draws=n_draws,
         feature_names=tuple(map(str, features)),
         components=components,
+        stretch=float(group.attrs.get(STANDARD_ERROR_FACTOR, 1.0)),
     )
 
 
@@ -138,6 +155,25 @@ def equal_tails(probability: float) -> list[float]:
     """Return the two quantiles between which an interval of `probability` lies."""
     tail = (1.0 - probability) / 2.0
     return [tail, 1.0 - tail]
+
+
+def spread(values: Floats, probability: float, stretch: float = 1.0) -> Spread:
+    """Summarise draws, along the first axis.
+
+    Parameters
+    ----------
+    values : array of shape (n_samples, ...)
+    probability : float
+        Of the equal-tailed interval.
+    stretch : float
+        Of the draws; see `Draws`. Where it is not 1 only their standard deviation
+        means something, and the interval is that of a normal distribution.
+    """
+    mean, sd = values.mean(axis=0), stretch * values.std(axis=0)
+    if stretch == 1.0:
+        return Spread(mean, sd, *np.quantile(values, equal_tails(probability), axis=0))
+    reach = ndtri(equal_tails(probability)[1]) * sd
+    return Spread(mean, sd, mean - reach, mean + reach)
 
 
 def observations_of(

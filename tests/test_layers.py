@@ -53,6 +53,7 @@ ROWS = {
     "F posterior": ["posterior"],
     "G labels": ["relabel"],
     "G after sampling": [
+        "bootstrap replicates",
         "criteria tails",
         "diagnose invariants verdict",
         "membership",
