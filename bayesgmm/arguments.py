@@ -21,7 +21,9 @@ def check_choice(argument: str, value: Any, choices: Collection[str]) -> str:
     )
 
 
-def check_count(argument: str, value: Any, at_least: int = 1) -> int:
+def check_count(
+    argument: str, value: Any, at_least: int = 1, remedy: str | None = None
+) -> int:
     """Return `value` as an int of `at_least` or more."""
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if is_integer and int(value) >= at_least:
@@ -30,7 +32,7 @@ def check_count(argument: str, value: Any, at_least: int = 1) -> int:
         argument,
         f"be a whole number of {at_least} or more",
         repr(value),
-        f"For example `{argument}={max(at_least, 2)}`.",
+        remedy or f"For example `{argument}={max(at_least, 2)}`.",
     )
 
 

@@ -39,6 +39,11 @@ class Status(Enum):
         "maximum: lower `n_components`, choose a simpler `covariance_type`, or set "
         "`reg_covar` above 0."
     )
+    SINGULAR = (
+        "The columns are collinear as the covariance family sees them, where the "
+        "likelihood has no maximum, and its value means nothing: drop columns, choose "
+        "`covariance_type='diag'`, or set `prior` or `reg_covar`."
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +124,11 @@ class EMRun:
         parameters = self.parameters.permute(order)
         return replace(self, parameters=parameters, collapse=collapse)
 
+    def on_collinear_data(self) -> "EMRun":
+        """Return the run with the status of a fit that has a floor in its way."""
+        collapsed = self.status is Status.COLLAPSED
+        return self if collapsed else replace(self, status=Status.SINGULAR)
+
     def with_positions(self, positions: Ints) -> "EMRun":
         """Return the run with the rows of a collapse counted among all rows."""
         if self.collapse is None:
@@ -142,7 +152,9 @@ class EMRun:
         return (
             f"EM did not converge in `max_iter`={self.n_iter} steps: the gradient norm "
             f"is {self.gradient_norm:.1e} and the last step added {self.gain:.1e} to "
-            f"the mean log-likelihood, where {asked} is asked. {advice}"
+            f"the mean log-likelihood, where {asked} is asked. {advice} "
+            "(Best performing initialization did not converge. Try different init "
+            "parameters, or increase max_iter, tol, or check for degenerate data.)"
         )
 
 

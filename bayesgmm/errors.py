@@ -38,7 +38,7 @@ class ConvergenceWarning(_SklearnConvergenceWarning):
 
 
 class CollapseWarning(UserWarning):
-    """A component shrank onto a few rows; the message names them."""
+    """A component, or all data, have no spread in some direction; the message says."""
 
 
 class PosteriorWarning(UserWarning):

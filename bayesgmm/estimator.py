@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from bayesgmm._typing import Ints
 from bayesgmm.em import Status
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning
+from bayesgmm.fittable import rank_of
 from bayesgmm.fitted import FittedMixture
 from bayesgmm.fitting import build_objective, check_settings, run_starts
 from bayesgmm.labelled import check_labels
@@ -227,7 +228,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         ConvergenceWarning
             If the best run ended at `max_iter`.
         CollapseWarning
-            If every run collapsed.
+            If every run collapsed, or columns are collinear as the family sees them.
         """
         check_settings(self)
         table = check_table(X, self.missing)
@@ -236,7 +237,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         table, weight, allowed, positions = _drop_weightless(table, weight, allowed)
         if weight is not None:
             weight = weight_kind(self.weight_kind).rescale(weight)
-        objective = build_objective(self, table, weight, allowed)
+        objective = build_objective(self, table, weight, allowed, floored=True)
         runs = run_starts(self, objective, table, weight, allowed)
         restarts = Restarts.of(
             (run.with_positions(positions) for run in runs),
@@ -244,7 +245,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             table.n_observations,
         )
         self._keep(restarts, table, objective)
-        self._warn()
+        self._warn(objective)
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None, labels=None) -> Ints:
@@ -287,9 +288,13 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         if table.named:
             self.feature_names_in_ = np.array(table.feature_names, dtype=object)
 
-    def _warn(self):
-        best = self.restarts_.best
-        if best.status is Status.COLLAPSED:
+    def _warn(self, objective: Objective):
+        best, floor = self.restarts_.best, objective.maximiser.floor
+        if best.status is Status.SINGULAR and floor is not None:
+            n_spanned = rank_of(objective.reference - floor)
+            text = self.restarts_.describe_singular(n_spanned)
+            warnings.warn(text, CollapseWarning, 3)
+        elif best.status is Status.COLLAPSED:
             warnings.warn(self.restarts_.describe_collapse(), CollapseWarning, 3)
         elif not self.converged_ and self.max_iter > 0:
             warnings.warn(best.describe_limit(self.tol), ConvergenceWarning, 3)

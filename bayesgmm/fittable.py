@@ -2,8 +2,12 @@
 
 import numpy as np
 
+from bayesgmm._typing import Floats
 from bayesgmm.errors import InputError
 from bayesgmm.validation import LARGEST, Table
+
+# Eigenvalues of correlation matrices: that mean none, and that stand in for these.
+FLAT, FLOOR = 1e-12, 1e-6
 
 
 def check_fittable(table: Table, n_components: int, *, distinct: bool = True) -> None:
@@ -37,7 +41,10 @@ def check_fittable(table: Table, n_components: int, *, distinct: bool = True) ->
             "X",
             f"have at least `n_components`={n_components} distinct rows",
             f"{n_distinct} distinct rows",
-            f"Lower `n_components` to {n_distinct} or less.",
+            f"Lower `n_components` to {n_distinct} or less. (Fitting the mixture model "
+            "failed because some components have ill-defined empirical covariance (for "
+            "instance caused by singleton or collapsed samples). Try to decrease the "
+            "number of components, increase reg_covar, or scale the input data.)",
         )
 
 
@@ -88,7 +95,7 @@ def _count_distinct(values, enough):
     return len(seen)
 
 
-def check_not_collinear(covariance, covariance_type: str) -> None:
+def check_not_collinear(covariance: Floats, covariance_type: str) -> None:
     """Refuse data whose own covariance, as the family sees it, is singular."""
     rank, d = rank_of(covariance), len(covariance)
     if rank < d:
@@ -102,8 +109,19 @@ def check_not_collinear(covariance, covariance_type: str) -> None:
         )
 
 
-def rank_of(covariance) -> int:
+def find_floor(covariance: Floats) -> Floats | None:
+    """Return a little spread in the directions in which data of a covariance have none.
+
+    None if there are no such directions. The little is `FLOOR` of the variances.
+    """
+    scale = np.sqrt(np.diag(covariance))
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    flat = vectors[:, values <= FLAT] * scale[:, None]
+    return FLOOR * flat @ flat.T if flat.size else None
+
+
+def rank_of(covariance: Floats) -> int:
     """Count the directions in which data of this covariance have any spread."""
     scale = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(scale, scale)
-    return int((np.linalg.eigvalsh(correlation) > 1e-12).sum())
+    return int((np.linalg.eigvalsh(correlation) > FLAT).sum())

@@ -243,7 +243,8 @@ class FittedMixture(DerivedMixtures):
             -1 for noise, which comes last, uniformly from its box.
         """
         check_is_fitted(self)
-        check_count("n_samples", n_samples)
+        remedy = "Ask for one row or more. (Invalid value for 'n_samples'.)"
+        check_count("n_samples", n_samples, remedy=remedy)
         return draw_rows(self.parameters_, n_samples, self._random(random_state))
 
     def _random(self, random_state):

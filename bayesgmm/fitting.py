@@ -17,7 +17,7 @@ from bayesgmm.constraints import check_fixed_weights, check_frozen
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import EMRun, run_em
 from bayesgmm.errors import InputError
-from bayesgmm.fittable import check_fittable, check_not_collinear
+from bayesgmm.fittable import check_fittable, check_not_collinear, find_floor
 from bayesgmm.initialise import INIT_PARAMS, Starts, check_given
 from bayesgmm.labelled import match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
@@ -54,7 +54,9 @@ def check_settings(settings: Any) -> None:
         check_number("tol", settings.tol, rule, lambda value: value >= 0)
 
 
-def build_objective(settings: Any, table: Table, weight, allowed=None) -> Objective:
+def build_objective(
+    settings: Any, table: Table, weight, allowed=None, *, floored: bool = False
+) -> Objective:
     """Check that the data can carry the mixture, and say what its fit maximises.
 
     Parameters
@@ -66,6 +68,9 @@ def build_objective(settings: Any, table: Table, weight, allowed=None) -> Object
         Above zero.
     allowed : array of bool, shape (n_observations, n_components), optional
         Which components each row may come from; see `bayesgmm.labelled`.
+    floored : bool
+        Whether columns that are collinear as the family sees them are given a little
+        spread of their own. If not, they are refused.
     """
     if settings.noise is not None and np.isnan(table.values.min()):
         raise InputError(
@@ -80,6 +85,8 @@ def build_objective(settings: Any, table: Table, weight, allowed=None) -> Object
     overall = find_overall(table.values, weight, family)
     maximiser = _build_maximiser(settings, family, table, overall)
     reference = maximiser.covariance_of_all(family, *overall)
+    if floored and (floor := find_floor(reference)) is not None:
+        maximiser, reference = replace(maximiser, floor=floor), reference + floor
     check_not_collinear(reference, settings.covariance_type)
     observations = observe_labelled(table.values, weight, allowed)
     return Objective(observations, reference, maximiser)
@@ -137,6 +144,8 @@ def run_starts(
             previous=previous * objective.n_observations,
             on_step=_printer(settings),
         )
+        if objective.maximiser.floor is not None:
+            run = run.on_collinear_data()
         if settings.verbose:
             print(f"Start {number}: {run}")
         yield run if keep_order else run.largest_first()

@@ -236,23 +236,29 @@ def check_given(
         precisions are not symmetric positive definite.
     """
     compact = family.compact(np.zeros((*shape, shape[1]))).shape
-    weights = _check_any("weights_init", weights_init, shape[:1])
-    means = _check_any("means_init", means_init, shape)
-    precisions = _check_any("precisions_init", precisions_init, compact)
+    of_family = f"{family.name} precision"
+    weights = _check_any("weights_init", weights_init, shape[:1], "weights")
+    means = _check_any("means_init", means_init, shape, "means")
+    precisions = _check_any("precisions_init", precisions_init, compact, of_family)
     if weights is not None:
         weights = _check_weights(weights)
     if precisions is None:
         return Given(weights, means)
     matrices = family.expand(precisions, *shape)
-    return Given(weights, means, _invert_precisions(matrices))
+    return Given(weights, means, _invert_precisions(matrices, family))
 
 
-def _check_any(name, value, shape):
-    return None if value is None else check_numbers(name, value, shape)
+def _check_any(name, value, shape, known_as):
+    return None if value is None else check_numbers(name, value, shape, known_as)
 
 
-def check_numbers(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
-    """Return finite numbers of one entry a component, or say what is wrong."""
+def check_numbers(
+    name: str, value: Any, shape: tuple[int, ...], known_as: str | None = None
+) -> Floats:
+    """Return finite numbers of one entry a component, or say what is wrong.
+
+    `known_as` is what scikit-learn's message calls the argument.
+    """
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -260,12 +266,18 @@ def check_numbers(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
             name, f"be numbers of shape {shape}", type(value).__name__, "Give an array."
         ) from None
     if array.shape != shape or not np.isfinite(array).all():
-        got = f"shape {array.shape}" if array.shape != shape else "NaN or inf"
+        misshapen = array.shape != shape
+        remedy = "Give one entry for every component, in the shape of the attribute."
+        if misshapen and known_as is not None:
+            remedy += (
+                f" (The parameter '{known_as}' should have the shape of {shape}, but "
+                f"got {array.shape}.)"
+            )
         raise InputError(
             name,
             f"be finite numbers of shape {shape}",
-            got,
-            "Give one entry for every component, in the shape of the fitted attribute.",
+            f"shape {array.shape}" if misshapen else "NaN or inf",
+            remedy,
         )
     return array
 
@@ -281,7 +293,8 @@ def _check_weights(weights):
     return weights / weights.sum()
 
 
-def _invert_precisions(precisions):
+def _invert_precisions(precisions, family):
+    alone = family.mclust_name.endswith("I")
     for k, matrix in enumerate(precisions):
         symmetric = np.allclose(matrix, matrix.T)
         if not symmetric or np.linalg.eigvalsh(matrix)[0] <= 0:
@@ -289,6 +302,8 @@ def _invert_precisions(precisions):
                 "precisions_init",
                 "be symmetric and positive definite",
                 f"a precision that is not, for component {k}",
-                "Invert covariances of the data to get precisions.",
+                "Invert covariances of the data to get precisions. (The parameter "
+                f"'{family.name} precision' should be "
+                f"{'positive' if alone else 'symmetric, positive-definite'}.)",
             )
     return np.linalg.inv(precisions)

@@ -41,12 +41,15 @@ class Maximiser:
         Held at these.
     frozen : Frozen, optional
         Only in families whose components share nothing.
+    floor : array of shape (n_features, n_features), optional
+        Spread that every component has beside that of its rows, where data have none.
     """
 
     reg_covar: float = 0.0
     prior: ConjugatePrior | None = None
     weights: Floats | None = None
     frozen: Frozen | None = None
+    floor: Floats | None = None
 
     def hold(self, point: MixtureParameters) -> MixtureParameters:
         """Return a point with what is held where it is held, and counted."""
@@ -144,6 +147,8 @@ class Maximiser:
 
     def _covariances(self, family, means, scatters, counts, near=None):
         """Return the covariances, and the rows they rest on, those of a prior too."""
+        if self.floor is not None:
+            scatters = scatters + counts[:, None, None] * self.floor
         if self.prior is not None:
             rows, added = self.prior.rows(family, means)
             counts, scatters = counts + rows, scatters + added

@@ -16,6 +16,7 @@ SAME_LOG_LIKELIHOOD = 1e-6
 SAME_PARAMETERS = 1e-2
 # Within one optimum, mean log-likelihoods closer than this differ by how far EM went.
 AS_GOOD = 1e-9
+ENDED = (Status.CONVERGED, Status.SINGULAR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ def find_optima(
         Sum of the weights of the rows, by which log-likelihoods are divided.
     n_rows : int
     """
-    converged = [run for run in runs if run.status is Status.CONVERGED]
+    converged = [run for run in runs if run.status in ENDED]
     place = {id(run): number for number, run in enumerate(converged)}
     groups: list[list[EMRun]] = []
     for run in sorted(converged, key=lambda run: -run.objective):

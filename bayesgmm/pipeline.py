@@ -23,7 +23,7 @@ from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
 from bayesgmm.files import save_analysis
-from bayesgmm.fittable import check_fittable
+from bayesgmm.fitting import build_objective
 from bayesgmm.marginal.model import build_model
 from bayesgmm.marginal.structure import structure_of
 from bayesgmm.membership import membership
@@ -198,8 +198,8 @@ def _candidates(n_components):
 
 def _fit_em(table, candidates, covariance_type, seed):
     """Fit every candidate; return the best by BIC, and a table if there are several."""
-    check_fittable(table, candidates[-1])
     settings = {"covariance_type": covariance_type, "random_state": seed}
+    build_objective(GaussianMixture(candidates[-1], **settings), table, None)
     fits = [GaussianMixture(k, **settings).fit(table) for k in candidates]
     rows = [
         {

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesgmm.dims import COMPONENT
 from bayesgmm.em import EMRun, Status
+from bayesgmm.fittable import FLOOR
 from bayesgmm.optima import Optimum, find_optima, is_spurious
 from bayesgmm.parameters import MixtureParameters
 
@@ -82,6 +83,18 @@ class Restarts:
             *["A component rests on too few rows to be a group."] * self.spurious,
         ]
         return describe_mixture(parameters, history)
+
+    def describe_singular(self, n_spanned: int) -> str:
+        """Return what was done about columns that span fewer dimensions, what helps."""
+        parameters = self.best.parameters
+        return (
+            f"The {parameters.n_features} columns span {n_spanned} dimensions, where a "
+            f"likelihood with covariance_type={parameters.covariance_type!r} has no "
+            f"maximum. In the other directions components were given {FLOOR:g} of the "
+            "variances, so that labels and means can be used, and log-likelihoods mean "
+            "nothing. Drop columns that the others determine, add rows, choose "
+            "`covariance_type='diag'`, or set `prior='default'` or `reg_covar`."
+        )
 
     def describe_collapse(self) -> str:
         """Return what happened when every run collapsed, and what helps."""

@@ -80,10 +80,6 @@ REFUSED = {
     "a constant column": (FRAME.assign(income=7.0), {}, {}, "`X` must vary in every "
         "column; got the constant 7 in column 'income'. Drop this column: it tells no "
         "groups apart."),
-    "collinear columns": (np.c_[GOOD, GOOD.sum(1)], {}, {}, "`X` must have columns that "
-        "are not collinear for `covariance_type`='full'; got 3 columns that span 2 "
-        "dimensions. Drop columns that the others determine, add rows, or use "
-        "`covariance_type='diag'`."),
     "few rows": (GOOD[:3], {"n_components": 4}, {}, "`X` must have at least 4 rows for "
         "`n_components`=4; got 3 samples. Expected n_samples >= n_components: lower "
         "`n_components` or add rows."),
@@ -92,7 +88,10 @@ REFUSED = {
         "rows."),
     "few distinct rows": (np.repeat(GOOD[:3], 5, axis=0), {"n_components": 4}, {}, "`X` "
         "must have at least `n_components`=4 distinct rows; got 3 distinct rows. Lower "
-        "`n_components` to 3 or less."),
+        "`n_components` to 3 or less. (Fitting the mixture model failed because some "
+        "components have ill-defined empirical covariance (for instance caused by "
+        "singleton or collapsed samples). Try to decrease the number of components, "
+        "increase reg_covar, or scale the input data.)"),
     "few rows of weight": (GOOD, {"n_components": 3}, {"sample_weight": np.eye(20)[0]},
         "`X` must have at least 3 rows for `n_components`=3; got 1 sample. Expected "
         "n_samples >= n_components: lower `n_components` or add rows."),
@@ -137,11 +136,13 @@ REFUSED = {
         "and a sum of 1.1. Divide them by their sum."),
     "starting means": (GOOD, {"n_components": 2, "means_init": [[0.0, 1.0]]}, {},
         "`means_init` must be finite numbers of shape (2, 2); got shape (1, 2). Give one "
-        "entry for every component, in the shape of the fitted attribute."),
+        "entry for every component, in the shape of the attribute. (The parameter "
+        "'means' should have the shape of (2, 2), but got (1, 2).)"),
     "starting precisions": (GOOD, {"n_components": 2, "precisions_init": [np.eye(2),
         -np.eye(2)]}, {}, "`precisions_init` must be symmetric and positive definite; got "
         "a precision that is not, for component 1. Invert covariances of the data to get "
-        "precisions."),
+        "precisions. (The parameter 'full precision' should be symmetric, "
+        "positive-definite.)"),
 }  # fmt: skip
 
 
