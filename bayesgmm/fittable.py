@@ -66,8 +66,9 @@ def _check_seen(table):
         raise InputError(
             "X",
             "have an observed value in every row to be fitted to",
-            f"only missing ones in {len(empty)} rows, the first at row {empty[0]}",
-            "Drop these rows: they tell nothing.",
+            f"only missing ones in {len(empty)} row{'s' * (len(empty) > 1)}, the first "
+            f"row {empty[0]}",
+            "Drop rows that tell nothing.",
         )
 
 

@@ -9,14 +9,21 @@ EM approach*, NIPS 6.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
+from bayesgmm.kernels.gaps import expect_gaps
 from bayesgmm.observations import Complete, Grouped, Kernel, Observations
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.quadratics import build_quadratics, invert_lower
+
+# From so many rows on, a pass of its own is quicker for a pattern than row by row.
+MANY = 128
+# Patterns with fewer rows go to threads in batches of so many rows.
+ROWS_A_TASK = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +123,59 @@ def _complete(moments, seen):
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scattered:
+    """Rows of many patterns, each with few rows.
+
+    Attributes
+    ----------
+    X : array of shape (n_observations, n_features)
+        NaN where not observed. Rows of one pattern stand together.
+    sample_weight : array of shape (n_observations,), or None
+    starts : array of int, shape (n_patterns + 1,)
+        Where a pattern begins, and the end.
+    """
+
+    X: Floats
+    sample_weight: Floats | None
+    starts: Ints
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.X)
+
+    @property
+    def n_observations(self) -> float:
+        return Complete(self.X, self.sample_weight).n_observations
+
+    def expect(
+        self,
+        at: MixtureParameters,
+        quadratics: Quadratics,  # noqa: ARG002
+    ) -> tuple[float, SufficientStatistics]:
+        n = self.n_rows
+        weight = np.ones(n) if self.sample_weight is None else self.sample_weight
+        with np.errstate(divide="ignore"):  # an empty component has -inf
+            log_weights = np.log(at.weights)
+        score, *moments = expect_gaps(
+            self.X.astype(np.float64, copy=False),
+            weight,
+            self.starts,
+            log_weights,
+            at.means,
+            at.covariances,
+        )
+        return score, SufficientStatistics(*moments)
+
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        places, patterns = [], []
+        for start, end in pairwise(self.starts):
+            rows = np.arange(start, end)
+            places.append(rows)
+            patterns.append(_pattern(self.X, None, rows, ~np.isnan(self.X[start])))
+        return Grouped(tuple(places), tuple(patterns)).each(kernel, at)
+
+
 def observe(X: Floats, sample_weight: Floats | None = None) -> Observations:
     """Return rows as EM and prediction see them; NaN marks a missing value.
 
@@ -127,11 +187,35 @@ def observe(X: Floats, sample_weight: Floats | None = None) -> Observations:
     """
     if not np.isnan(X.min()):
         return Complete(X, sample_weight)
-    patterns = [
-        (rows, _pattern(X, sample_weight, rows, observed))
-        for rows, observed in find_patterns(X)
+    patterns = list(find_patterns(X))
+    few = [rows for rows, seen in patterns if len(rows) < MANY and seen.any()]
+    groups = [
+        (rows, _pattern(X, sample_weight, rows, seen))
+        for rows, seen in patterns
+        if len(rows) >= MANY or not seen.any()
     ]
-    return Grouped(*zip(*patterns, strict=True))
+    groups += [_scatter(X, sample_weight, some) for some in _batches(few)]
+    return Grouped(*zip(*groups, strict=True))
+
+
+def _batches(few):
+    """Yield lists of patterns that together have enough rows for a task."""
+    batch, size = [], 0
+    for rows in few:
+        batch.append(rows)
+        size += len(rows)
+        if size >= ROWS_A_TASK:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _scatter(X, sample_weight, patterns):
+    rows = np.concatenate(patterns)
+    weight = None if sample_weight is None else sample_weight[rows]
+    starts = np.cumsum([0, *map(len, patterns)])
+    return rows, Scattered(X[rows], weight, starts)
 
 
 def find_patterns(X: Floats) -> Iterator[tuple[Ints, Any]]:

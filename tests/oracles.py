@@ -85,3 +85,65 @@ def log_likelihood_by_enumeration(X, weights, means, covariances):
             )
         )
     return log_sum_exp(np.array(terms))
+
+
+def _observed(x, at):
+    """Return which columns of a row were observed, and the log-joint given those."""
+    seen = np.flatnonzero(~np.isnan(x))
+    parts = zip(at.weights, at.means, at.covariances, strict=True)
+    joint = [
+        np.log(w) + gaussian_log_density(x[seen], m[seen], S[np.ix_(seen, seen)])
+        for w, m, S in parts
+    ]
+    return seen, np.array(joint)
+
+
+def observed_log_likelihood_rows(X, at):
+    """Return the log density of what was observed of every row, row by row."""
+    return np.array([log_sum_exp(_observed(x, at)[1]) for x in X])
+
+
+def observed_responsibilities(X, at):
+    """Return p(k | what was observed), row by row."""
+    joints = [_observed(x, at)[1] for x in X]
+    return np.array([np.exp(joint - log_sum_exp(joint)) for joint in joints])
+
+
+def _given_observed(x, seen, mean, covariance):
+    """Return mean and covariance of a row given its observed columns, by inversion."""
+    expected, spread = mean.copy(), covariance.copy()
+    if len(seen):
+        slope = covariance[:, seen] @ np.linalg.inv(covariance[np.ix_(seen, seen)])
+        expected = mean + slope @ (x[seen] - mean[seen])
+        spread = covariance - slope @ covariance[seen]
+    expected[seen] = x[seen]
+    return expected, spread
+
+
+def expected_moments(X, at, sample_weight=None):
+    """Return (log-likelihood, counts, sums, outer products) given what was observed."""
+    k, d = at.means.shape
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    counts, sums, outer_products = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    shares = observed_responsibilities(X, at)
+    for x, share, w in zip(X, shares, weight, strict=True):
+        seen = np.flatnonzero(~np.isnan(x))
+        for j in range(k):
+            mean, spread = _given_observed(x, seen, at.means[j], at.covariances[j])
+            gap, r = mean - at.means[j], w * share[j]
+            counts[j] += r
+            sums[j] += r * gap
+            outer_products[j] += r * (np.outer(gap, gap) + spread)
+    log_likelihood = weight @ observed_log_likelihood_rows(X, at)
+    return log_likelihood, counts, sums, outer_products
+
+
+def expected_rows(X, at):
+    """Return every row with its gaps filled by their mean over components."""
+    shares = observed_responsibilities(X, at)
+    out = np.zeros(X.shape)
+    for n, x in enumerate(X):
+        seen = np.flatnonzero(~np.isnan(x))
+        for share, mean, S in zip(shares[n], at.means, at.covariances, strict=True):
+            out[n] += share * _given_observed(x, seen, mean, S)[0]
+    return out
