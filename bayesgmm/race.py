@@ -10,10 +10,11 @@ from bayesgmm.em import EMRun, Status, run_em
 from bayesgmm.optima import is_spurious
 from bayesgmm.steps import ROUNDING, Objective
 
-# Steps from every start, before the best of them go on.
-SHORT = 10
-# Runs that go on: so many at least, and more while none of them can be kept.
-FINALISTS, MOST_FINALISTS = 2, 5
+# Steps from every start; then more from the best few; then the best goes on to its end.
+SHORT, LONGER = 10, 20
+PROMISING = 3
+# Runs that go on to their end if none before them can be kept.
+MOST_ENDS = 5
 MAX_ITER = 1000
 
 
@@ -41,20 +42,35 @@ def race(
     bound : float
         What one of them has from the start.
     """
-    short = [(_run(objective, each.start, SHORT), each.origin) for each in candidates]
-    short = [pair for pair in short if pair[0].status is not Status.COLLAPSED]
-    short.sort(key=lambda pair: -pair[0].objective)
-    bound -= ROUNDING * abs(bound) * 10 if np.isfinite(bound) else 0.0
+    runs = [(_run(objective, each.start, SHORT), each.origin) for each in candidates]
+    runs = _best_first(runs)
+    for place, (run, origin) in enumerate(runs[:PROMISING]):
+        runs[place] = (_go_on(objective, run, LONGER), origin)
     ended: list[Winner] = []
-    for number, (run, origin) in enumerate(short[:MOST_FINALISTS]):
-        if number >= FINALISTS and any(not winner.spurious for winner in ended):
+    for run, origin in _best_first(runs)[:MOST_ENDS]:
+        run = _go_on(objective, run, MAX_ITER)
+        if run.status is Status.COLLAPSED or run.objective < _just_below(bound):
+            continue
+        spurious = is_spurious(run, objective.observations.n_rows)
+        ended.append(Winner(run, origin, spurious))
+        if not spurious:
             break
-        if run.status is Status.ITERATION_LIMIT:
-            run = _run(objective, run.parameters, MAX_ITER)
-        if run.status is not Status.COLLAPSED and run.objective >= bound:
-            spurious = is_spurious(run, objective.observations.n_rows)
-            ended.append(Winner(run, origin, spurious))
     return max(ended, key=lambda w: (not w.spurious, w.run.objective), default=None)
+
+
+def _best_first(runs):
+    alive = [pair for pair in runs if pair[0].status is not Status.COLLAPSED]
+    return sorted(alive, key=lambda pair: -pair[0].objective)
+
+
+def _go_on(objective, run, max_iter):
+    stopped = run.status is Status.ITERATION_LIMIT
+    return _run(objective, run.parameters, max_iter) if stopped else run
+
+
+def _just_below(bound):
+    """Return a bound that rounding does not miss."""
+    return bound - 10 * ROUNDING * abs(bound) if np.isfinite(bound) else bound
 
 
 def _run(objective, start, max_iter):
