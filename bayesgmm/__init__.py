@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bayesgmm import errors as errors
     from bayesgmm.bootstrap import bootstrap as bootstrap
     from bayesgmm.bootstrap import bootstrap_summary as bootstrap_summary
+    from bayesgmm.combine import Combination as Combination
+    from bayesgmm.combine import merge_components as merge_components
     from bayesgmm.compare import Comparison as Comparison
     from bayesgmm.compare import compare as compare
     from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
+    from bayesgmm.lrt import LikelihoodRatioTest as LikelihoodRatioTest
+    from bayesgmm.lrt import likelihood_ratio_test as likelihood_ratio_test
+    from bayesgmm.lrt import (
+        sequential_likelihood_ratio_tests as sequential_likelihood_ratio_tests,
+    )
     from bayesgmm.marginal.distribution import MvNormalMixture as MvNormalMixture
     from bayesgmm.marginal.model import build_model as build_model
     from bayesgmm.membership import membership as membership
@@ -45,11 +52,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Analysis": "pipeline",
+    "Combination": "combine",
     "Comparison": "compare",
     "ConjugatePrior": "conjugate",
     "Diagnosis": "verdict",
     "GaussianMixture": "estimator",
     "InputError": "errors",
+    "LikelihoodRatioTest": "lrt",
     "MixtureParameters": "parameters",
     "MvNormalMixture": "marginal.distribution",
     "Priors": "priors",
@@ -62,7 +71,9 @@ _HOME = {
     "default_priors": "priors",
     "diagnose": "diagnose",
     "fit": "pipeline",
+    "likelihood_ratio_test": "lrt",
     "membership": "membership",
+    "merge_components": "combine",
     "plot_comparison": "plots.comparison",
     "plot_density": "plots.density",
     "plot_ellipses": "plots.ellipses",
@@ -70,6 +81,7 @@ _HOME = {
     "relabel": "relabel",
     "sample": "sampling",
     "select": "selection",
+    "sequential_likelihood_ratio_tests": "lrt",
     "standard_errors": "standard_errors",
     "unrelabel": "relabel",
 }

@@ -170,7 +170,8 @@ def merge_components(em: Any, X: Any, sample_weight: Any = None) -> Combination:
     table = _read(X, parameters)
     weight = check_sample_weight(sample_weight, table.n_observations)
     groups: Groups = tuple((k,) for k in range(parameters.n_components))
-    sequence, rows = {len(groups): groups}, []
+    sequence: dict[int, Groups] = {len(groups): groups}
+    rows = []
     while True:
         pairs, own, counts = _entropies(parameters, table.values, weight, groups)
         row = {"n_clusters": len(groups), "entropy": own.sum()}
@@ -187,3 +188,43 @@ def merge_components(em: Any, X: Any, sample_weight: Any = None) -> Combination:
         sequence[len(groups)] = groups
     table = pd.DataFrame(rows)
     return Combination(table, sequence, _elbow(table), parameters)
+
+
+def _read(X, parameters) -> Table:
+    table = check_table(X)
+    check_features(table, parameters.feature_names, table.named)
+    return table
+
+
+def _pool(shares, groups: Groups) -> Floats:
+    """Add the responsibilities of the components of every group."""
+    return np.column_stack([shares[:, list(group)].sum(axis=1) for group in groups])
+
+
+def _entropies(parameters, X, weight, groups):
+    """Return entropies of all unions of two groups and of the groups; their rows."""
+    pairs = dict.fromkeys(combinations(range(len(groups)), 2), 0.0)
+    own, counts = np.zeros(len(groups)), np.zeros(len(groups))
+    for start in range(0, len(X), BLOCK):
+        rows = slice(start, start + BLOCK)
+        shares = _pool(responsibilities(X[rows], parameters.quadratics), groups)
+        times = np.ones(len(shares)) if weight is None else weight[rows]
+        own += times @ entr(shares)
+        counts += np.bincount(shares.argmax(axis=1), times, len(groups))
+        for i, j in pairs:
+            pairs[i, j] += times @ entr(shares[:, i] + shares[:, j])
+    return pairs, own, counts
+
+
+def _elbow(table) -> int | None:
+    """Return the number of clusters where the best two straight lines meet."""
+    if len(table) < FEWEST_FOR_ELBOW:
+        return None
+    x, y = table["n_clusters"].to_numpy(), table["entropy"].to_numpy()
+    return int(min(x[1:-1], key=lambda at: _rest(x, y, x <= at) + _rest(x, y, x >= at)))
+
+
+def _rest(x, y, some):
+    """Return the sum of squares that a straight line leaves of some points."""
+    residual = y[some] - np.polyval(np.polyfit(x[some], y[some], 1), x[some])
+    return float(residual @ residual)

@@ -1,6 +1,5 @@
 """How many components: a likelihood-ratio test by the parametric bootstrap."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,7 +107,7 @@ def likelihood_ratio_test(
     n_components = check_count("n_components", n_components)
     alternative = _check_alternative(alternative, n_components)
     check_count("n_replicates", n_replicates)
-    sizes = [n_components, alternative]
+    sizes = (n_components, alternative)
     grid = check_grid(X, sizes, covariance_type, n_init, 2, None)
     if len(grid.families) > 1:
         raise InputError(
@@ -128,7 +127,12 @@ def likelihood_ratio_test(
     replicates = np.array(list(track(drawn, n_replicates, text, progress)))
     p_value = (1 + np.sum(replicates >= statistic)) / (1 + n_replicates)
     return LikelihoodRatioTest(
-        *sizes, grid.families[0], statistic, float(p_value), replicates
+        n_components,
+        alternative,
+        grid.families[0],
+        statistic,
+        float(p_value),
+        replicates,
     )
 
 

@@ -101,6 +101,8 @@ class Objective:
 
     def _find_collapsed(self, covariances, counts):
         """Return the worst component without spread or rows, None if all are well."""
+        if not np.isfinite(covariances).all():  # volumes relative to one that is none
+            return int(np.argmin(counts))
         relative = self._yardstick.T @ covariances @ self._yardstick
         narrowest = np.linalg.eigvalsh(relative)[:, 0]
         if not is_positive_definite(covariances):  # rounding, on nearly collinear data

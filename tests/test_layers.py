@@ -59,7 +59,7 @@ ROWS = {
         "membership",
         "standard_errors",
     ],
-    "H telling": ["compare", "files", "naming", "plots", "report", "story"],
+    "H telling": ["combine", "compare", "files", "naming", "plots", "report", "story"],
     "I front": [
         "__init__",
         "cli",
@@ -71,6 +71,7 @@ ROWS = {
         "grid",
         "held_out",
         "interchange",
+        "lrt",
         "pipeline",
         "sampling",
         "scores",

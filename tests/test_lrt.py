@@ -1,0 +1,65 @@
+"""The likelihood-ratio test: mclust's decisions, and ratios that are never negative."""
+
+import numpy as np
+import pytest
+
+import bayesgmm as bg
+from bayesgmm.errors import InputError
+
+
+def test_faithful_has_two_components_as_in_mclust():
+    """Fraley and Raftery's test: 319.065 with p .01, then 6.131 with p .53."""
+    X = bg.datasets.load("faithful")
+    settings = {"covariance_type": "VVV", "n_replicates": 19, "progress": False}
+    first = bg.likelihood_ratio_test(X, 1, random_state=0, **settings)
+    assert first.statistic == pytest.approx(319.065, abs=1e-2)
+    assert first.p_value == pytest.approx(1 / 20)
+    assert (first.replicates >= 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "family", "n_rejected"), [("faithful", "VVV", 1), ("acidity", "V", 2)]
+)
+def test_sequence_ends_where_mclusts_does(name, family, n_rejected):
+    X = bg.datasets.load(name)
+    tests = bg.sequential_likelihood_ratio_tests(X, family, random_state=0)
+    assert [test.p_value <= 0.05 for test in tests] == [True] * n_rejected + [False]
+    assert all((test.replicates >= 0).all() for test in tests)
+
+
+def test_p_value_is_the_share_at_least_as_large():
+    X = np.random.default_rng(0).normal(size=(60, 1))
+    test = bg.likelihood_ratio_test(
+        X, 1, covariance_type="E", n_replicates=9, random_state=1, progress=False
+    )
+    larger = sum(replicate >= test.statistic for replicate in test.replicates)
+    assert test.p_value == (1 + larger) / 10
+    assert len(test.replicates) == 9
+    assert "1 against 2 components" in str(test)
+
+
+def test_same_seed_same_bits():
+    X = np.random.default_rng(0).normal(size=(40, 1))
+
+    def run():
+        settings = {"n_replicates": 3, "random_state": 2, "progress": False}
+        return bg.likelihood_ratio_test(X, 1, **settings).replicates
+
+    assert (run() == run()).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "argument"),
+    [
+        ({"n_components": 0}, "n_components"),
+        ({"alternative": 1}, "alternative"),
+        ({"covariance_type": "all"}, "covariance_type"),
+        ({"n_replicates": 0}, "n_replicates"),
+    ],
+)
+def test_refuses_at_the_door(settings, argument):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.raises(InputError) as caught:
+        bg.likelihood_ratio_test(X, **settings)
+    assert caught.value.argument == argument
