@@ -38,6 +38,9 @@ class Estimate(Protocol):
 # (spreads, counts) -> variances, both (n_components, n_features): along axes.
 Share = Callable[[Floats, Floats], Floats]
 
+# A spread that is this part of the largest is none.
+SMALLEST = 1e-30
+
 
 # -- spreads -----------------------------------------------------------------------
 
@@ -57,8 +60,8 @@ def _per_row(sums, counts):
 
 
 def _geometric_mean(values):
-    with np.errstate(divide="ignore"):
-        return np.exp(np.log(values).mean(axis=-1))
+    with np.errstate(divide="ignore"):  # rounding can leave less than nothing
+        return np.exp(np.log(np.maximum(values, 0.0)).mean(axis=-1))
 
 
 def _all_same(spreads, counts):
@@ -67,9 +70,15 @@ def _all_same(spreads, counts):
 
 
 def _same_volume(spreads, counts):
-    sizes = _geometric_mean(spreads)
-    shapes = spreads / np.where(sizes > 0, sizes, 1.0)[:, None]
-    return sizes.sum() / counts.sum() * shapes
+    largest = spreads.max(axis=1, initial=0.0)
+    return spreads * _to_one_volume(_geometric_mean(spreads), largest, counts)[:, None]
+
+
+def _to_one_volume(sizes, largest, counts):
+    """Return what makes volumes the same; what has none keeps its own spread."""
+    volume, own = sizes.sum() / counts.sum(), _per_row(np.ones(len(counts)), counts)
+    some = sizes > SMALLEST * largest.max()
+    return np.where(some, volume / np.where(some, sizes, 1.0), own)
 
 
 def _same_shape(spreads, counts):
@@ -138,18 +147,21 @@ def one_matrix(scatters, counts, near=None):  # noqa: ARG001
 def matrices_of_one_volume(scatters, counts, near=None):  # noqa: ARG001
     """Determinants, unlike eigenvalues, keep their digits in any units."""
     sizes = np.exp(np.linalg.slogdet(scatters)[1] / scatters.shape[-1])
-    shapes = scatters / np.where(sizes > 0, sizes, 1.0)[:, None, None]
-    return sizes.sum() / counts.sum() * shapes
+    largest = diagonals(scatters).max(axis=-1)
+    return scatters * _to_one_volume(sizes, largest, counts)[:, None, None]
 
 
 def proportional_matrices(scatters, counts, near=None):  # noqa: ARG001
-    some = scatters.any(axis=(1, 2))
-    scatters, matrices = scatters[some], np.zeros(scatters.shape)
-    volumes = proportional_volumes(scatters, counts[some])
+    traces = np.trace(scatters, axis1=1, axis2=2)
+    some, matrices = traces > SMALLEST * traces.max(), np.zeros(scatters.shape)
+    if not some.any():
+        return matrices
+    scatters, counts = scatters[some] / traces.max(), counts[some]
+    volumes = proportional_volumes(scatters, counts)
     if not np.isfinite(volumes).all():  # no sum of them is regular
-        volumes = np.trace(scatters, axis1=1, axis2=2) / counts[some]
-    matrix = (scatters / volumes[:, None, None]).sum(axis=0) / counts[some].sum()
-    matrices[some] = volumes[:, None, None] * matrix
+        volumes = np.trace(scatters, axis1=1, axis2=2) / counts
+    matrix = (scatters / volumes[:, None, None]).sum(axis=0) / counts.sum()
+    matrices[some] = volumes[:, None, None] * matrix * traces.max()
     return matrices
 
 

@@ -1,8 +1,11 @@
 """From weights, means and covariances to the quadratic forms of the kernels."""
 
+import math
+
 import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.kernels.cholesky import precision_cholesky
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -41,6 +44,6 @@ def invert_cholesky(covariances) -> Floats:
 
 def invert_lower(lower) -> Floats:
     """Return the transposed inverse of lower triangular matrices: upper triangular."""
-    identity = np.broadcast_to(np.eye(lower.shape[-1]), lower.shape)
-    # The inverse of a triangular matrix is triangular; solve leaves rounding there.
-    return np.triu(np.swapaxes(np.linalg.solve(lower, identity), -1, -2))
+    shape = lower.shape
+    stack = np.ascontiguousarray(lower).reshape((math.prod(shape[:-2]), *shape[-2:]))
+    return precision_cholesky(stack)[0].reshape(shape)

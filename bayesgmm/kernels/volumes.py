@@ -10,7 +10,8 @@ from bayesgmm.kernels.factors import factorise, invert_factor, solve_factor
 # Newton's method doubles the digits: after a step this small they are all there.
 LAST_STEP = 1e-8
 LARGEST_STEP = 2.0
-MOST_STEPS = 200
+# Where there is no minimum, volumes run off by no more than e^100.
+MOST_STEPS = 50
 ROUNDING = 1e-13  # of the objective
 
 
