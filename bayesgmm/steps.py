@@ -104,7 +104,9 @@ class Objective:
         if not np.isfinite(covariances).all():  # volumes relative to one that is none
             return int(np.argmin(counts))
         relative = self._yardstick.T @ covariances @ self._yardstick
-        narrowest = np.linalg.eigvalsh(relative)[:, 0]
+        spreads = np.linalg.eigvalsh(relative)
+        # Where volumes are shared, a component without width is very long instead.
+        narrowest = spreads[:, 0] / np.maximum(spreads[:, -1], 1.0)
         if not is_positive_definite(covariances):  # rounding, on nearly collinear data
             narrowest = np.where(
                 [is_positive_definite(matrix) for matrix in covariances], narrowest, 0.0
