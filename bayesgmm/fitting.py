@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from bayesgmm.em import EMRun, run_em
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable, check_not_collinear, find_floor
 from bayesgmm.initialise import INIT_PARAMS, Starts, check_given
-from bayesgmm.labelled import match_labels, observe_labelled
+from bayesgmm.labelled import known_means, match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
 from bayesgmm.noise import check_noise, find_box
 from bayesgmm.overall import fill_gaps, find_overall
@@ -179,6 +180,10 @@ def _starts(settings, objective, table, weight, allowed):
     drawn = starts.draw(settings.n_init, entropy)
     if allowed is not None and not _keeps_order(settings):
         drawn = (match_labels(start, X, allowed) for start in drawn)
+        means = known_means(X, weight, allowed)
+        if means is not None:  # labelled rows say where every component begins
+            told = replace(starts, given=replace(starts.given, means=means))
+            drawn = chain(told.draw(1, entropy), drawn)
     if settings.noise is None:
         return drawn
     box, share = find_box(X, settings.noise), clutter.mean()
