@@ -8,7 +8,11 @@ import numpy as np
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.covariances import CovarianceFamily
 from bayesgmm.hierarchical import HierarchicalTree, hierarchical_tree
-from bayesgmm.initialise import INIT_PARAMS, standardise, start_from_labels
+from bayesgmm.initialise import (
+    kmeans_plusplus_labels,
+    standardise,
+    start_from_labels,
+)
 from bayesgmm.moves import HALF, duplicate, split
 from bayesgmm.observations import Complete
 from bayesgmm.parameters import MixtureParameters
@@ -69,7 +73,7 @@ class Partitions:
             return
         for seed in np.random.SeedSequence((self.entropy, size)).spawn(self.n_init):
             rng = np.random.RandomState(np.random.MT19937(seed))
-            labels = INIT_PARAMS["k-means++"](self.Z, size, rng, self.sample_weight)
+            labels = kmeans_plusplus_labels(self.Z, size, rng, self.sample_weight)
             yield Partition(labels, "k-means++")
 
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,18 @@ from bayesgmm.clutter import find_clutter
 from bayesgmm.conjugate import resolve_prior
 from bayesgmm.constraints import check_fixed_weights, check_frozen
 from bayesgmm.covariances import covariance_family
-from bayesgmm.em import EMRun, run_em
+from bayesgmm.em import EMRun, Status, run_em
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable, check_not_collinear, find_floor
-from bayesgmm.initialise import INIT_PARAMS, Starts, check_given
-from bayesgmm.labelled import known_means, match_labels, observe_labelled
+from bayesgmm.initialise import check_given
+from bayesgmm.labelled import match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
+from bayesgmm.moves import split_merge_starts
 from bayesgmm.noise import check_noise, find_box
 from bayesgmm.overall import fill_gaps, find_overall
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.restarts import Restarts
+from bayesgmm.starts import INIT_PARAMS, Starts
 from bayesgmm.steps import Objective
 from bayesgmm.validation import MISSING, Table
 from bayesgmm.weight_kinds import weight_kind
@@ -119,9 +122,17 @@ def _given(settings, n_features):
 
 
 def run_starts(
-    settings: Any, objective: Objective, table: Table, weight, allowed=None
+    settings: Any,
+    objective: Objective,
+    table: Table,
+    weight,
+    allowed=None,
+    responsibilities=None,
 ) -> Iterator[EMRun]:
-    """Run EM from every start; give components of each run their final order.
+    """Run EM from every start, then from moves that lead higher.
+
+    Components of each run are given their final order. Where the user numbered them,
+    they keep it, and there are no moves.
 
     Parameters
     ----------
@@ -129,14 +140,16 @@ def run_starts(
     objective : Objective
         `build_objective` of what follows.
     table, weight, allowed
+    responsibilities : array of shape (n_observations, n_components), optional
+        What EM begins with.
     """
-    feature_names, previous = table.feature_names, -np.inf
-    keep_order = _keeps_order(settings) or allowed is not None
-    starts = _starts(settings, objective, table, weight, allowed)
+    previous, numbered = -np.inf, _numbers_components(settings) or allowed is not None
+    starts = _starts(settings, objective, table, weight, allowed, responsibilities)
     if settings.warm_start and hasattr(settings, "parameters_"):
-        keep_order, previous = True, getattr(settings, "lower_bound_", -np.inf)
-        starts = [_last(settings, feature_names)]
-    for number, start in enumerate(starts):
+        numbered, previous = True, getattr(settings, "lower_bound_", -np.inf)
+        starts = [_last(settings, table.feature_names)]
+
+    def run(start):
         run = run_em(
             objective,
             objective.maximiser.hold(start),
@@ -147,18 +160,49 @@ def run_starts(
         )
         if objective.maximiser.floor is not None:
             run = run.on_collinear_data()
+        return run if numbered else run.largest_first()
+
+    moves = settings.split_merge and not numbered
+    runs = _with_moves(objective, run, starts) if moves else map(run, starts)
+    for number, each in enumerate(runs):
         if settings.verbose:
-            print(f"Start {number}: {run}")
-        yield run if keep_order else run.largest_first()
+            print(f"Start {number}: {each}")
+        yield each
 
 
-def _keeps_order(settings):
-    """Tell whether the user numbered the components."""
-    numbered = settings.fixed_weights is not None and settings.fixed_weights != "equal"
-    return settings.means_init is not None or numbered
+def _with_moves(objective, run, starts):
+    """Leave the best of all runs by splits and merges as long as that leads higher."""
+    runs = []
+    for start in starts:
+        runs.append(run(start))
+        yield runs[-1]
+    best = _best(runs, objective)
+    while best is not None and best.status is Status.CONVERGED:
+        starts = split_merge_starts(best.parameters, objective)
+        best = next(
+            filter(partial(_leads_higher, objective, best), map(run, starts)), None
+        )
+        if best is not None:
+            yield best
 
 
-def _starts(settings, objective, table, weight, allowed):
+def _leads_higher(objective, best, moved):
+    return _best([best, moved], objective) is moved
+
+
+def _best(runs, objective):
+    n_rows = objective.observations.n_rows
+    return Restarts.of(runs, objective.n_observations, n_rows).best
+
+
+def _numbers_components(settings):
+    """Tell whether the user did, by what he gave for each of them."""
+    weights = settings.fixed_weights is not None and settings.fixed_weights != "equal"
+    starts = (settings.means_init, settings.responsibilities_init)
+    return weights or any(start is not None for start in starts)
+
+
+def _starts(settings, objective, table, weight, allowed, responsibilities):
     feature_names = table.feature_names
     family = _family(settings, table.n_features)
     X = fill_gaps(table.values, weight, objective.reference, family)
@@ -166,24 +210,22 @@ def _starts(settings, objective, table, weight, allowed):
     if settings.noise is not None:
         clutter = find_clutter(X) & (True if allowed is None else allowed.all(axis=1))
     starts = Starts(
+        objective,
         X[~clutter] if clutter.any() else X,
         settings.n_components,
         family,
         feature_names,
         settings.init_params,
         _given(settings, len(feature_names)),
+        responsibilities if responsibilities is None else responsibilities[~clutter],
         weight if weight is None else weight[~clutter],
         settings.reg_covar,
     )
     random = check_random_state(settings.random_state)
     entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()
     drawn = starts.draw(settings.n_init, entropy)
-    if allowed is not None and not _keeps_order(settings):
+    if allowed is not None and not _numbers_components(settings):
         drawn = (match_labels(start, X, allowed) for start in drawn)
-        means = known_means(X, weight, allowed)
-        if means is not None:  # labelled rows say where every component begins
-            told = replace(starts, given=replace(starts.given, means=means))
-            drawn = chain(told.draw(1, entropy), drawn)
     if settings.noise is None:
         return drawn
     box, share = find_box(X, settings.noise), clutter.mean()

@@ -1,7 +1,6 @@
-"""Where EM begins: a partition of the rows, and the mixture it suggests."""
+"""Partitions of the rows, the mixture each suggests, and starts the user gives."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -15,7 +14,7 @@ from bayesgmm.fittable import rank_of
 from bayesgmm.parameters import MixtureParameters
 
 
-def _kmeans_plusplus(Z, n_components, rng, sample_weight):
+def kmeans_plusplus_labels(Z, n_components, rng, sample_weight):
     """Spread centres by D^2 sampling; every row goes to the nearest.
 
     One trial a centre: the greedy variant makes starts alike.
@@ -30,13 +29,13 @@ def _kmeans_plusplus(Z, n_components, rng, sample_weight):
     return pairwise_distances_argmin(Z, centres)
 
 
-def _kmeans(Z, n_components, rng, sample_weight):
+def kmeans_labels(Z, n_components, rng, sample_weight):
     """Take the clusters of k-means."""
     kmeans = KMeans(n_components, n_init=1, random_state=rng)  # pyright: ignore
-    return kmeans.fit(Z, sample_weight=sample_weight).labels_
+    return np.asarray(kmeans.fit(Z, sample_weight=sample_weight).labels_, np.intp)
 
 
-def _random_from_data(Z, n_components, rng, sample_weight):
+def random_from_data_labels(Z, n_components, rng, sample_weight):
     """Take distinct rows as centres; every row goes to the nearest."""
     share = None if sample_weight is None else sample_weight / sample_weight.sum()
     order = rng.choice(len(Z), size=len(Z), replace=False, p=share)
@@ -45,17 +44,9 @@ def _random_from_data(Z, n_components, rng, sample_weight):
     return pairwise_distances_argmin(Z, centres)
 
 
-def _random(Z, n_components, rng, sample_weight):  # noqa: ARG001
+def random_labels(Z, n_components, rng, sample_weight):  # noqa: ARG001
     """Deal the rows to components of equal size."""
     return rng.permutation(np.arange(len(Z)) % n_components)
-
-
-INIT_PARAMS = {
-    "k-means++": _kmeans_plusplus,
-    "kmeans": _kmeans,
-    "random": _random,
-    "random_from_data": _random_from_data,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,65 +61,6 @@ class Given:
         """Return what was given, by name."""
         every = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {name: value for name, value in every.items() if value is not None}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Starts:
-    """How the starts of a fit are made.
-
-    Attributes
-    ----------
-    X : array of shape (n_observations, n_features)
-    n_components : int
-    family : CovarianceFamily
-    feature_names : tuple of str
-        Of the mixtures returned.
-    init_params : str
-        A key of `INIT_PARAMS`.
-    given : Given
-        Means become the centres of the partition; weights and covariances replace
-        those of the partition.
-    sample_weight : array of shape (n_observations,), optional
-    reg_covar : float
-        Added to the variances of the partition.
-    """
-
-    X: Floats
-    n_components: int
-    family: CovarianceFamily
-    feature_names: tuple[str, ...]
-    init_params: str = "k-means++"
-    given: Given = Given()
-    sample_weight: Floats | None = None
-    reg_covar: float = 0.0
-
-    def draw(self, n_starts: int, entropy: Any) -> Iterator[MixtureParameters]:
-        """Yield starts, each from its own stream: more starts repeat the first ones.
-
-        One start is enough where nothing is left to chance: one component, or
-        means given.
-        """
-        if self.n_components == 1 or self.given.means is not None:
-            n_starts = 1
-        Z, centre, scale = standardise(self.X, self.sample_weight)
-        for seed in np.random.SeedSequence(entropy).spawn(n_starts):
-            rng = np.random.RandomState(np.random.MT19937(seed))
-            if self.given.means is None:
-                make = INIT_PARAMS[self.init_params]
-                labels = make(Z, self.n_components, rng, self.sample_weight)
-            else:
-                labels = pairwise_distances_argmin(
-                    Z, (self.given.means - centre) / scale
-                )
-            yield self._from_labels(labels)
-
-    def _from_labels(self, labels) -> MixtureParameters:
-        start = start_from_labels(
-            self.X, labels, self.n_components, self.family, self.sample_weight
-        )
-        ridge = self.reg_covar * np.eye(self.X.shape[1])
-        values = {"covariances": start.covariances + ridge, **self.given.present()}
-        return replace(start, feature_names=self.feature_names, **values)
 
 
 def standardise(X, sample_weight=None) -> tuple[Floats, Floats, Floats]:
@@ -211,6 +143,62 @@ def start_from_labels(
         covariance_type=family.name,
         feature_names=tuple(f"x{j}" for j in range(n_features)),
     )
+
+
+def check_responsibilities(
+    responsibilities_init: Any, n_observations: int, n_components: int
+) -> Floats | None:
+    """Check with which components the user wants EM to begin, row by row.
+
+    Parameters
+    ----------
+    responsibilities_init : array-like or None
+        Shape (n_observations, n_components), rows of sum one; or labels 0, 1, ... of
+        shape (n_observations,).
+    n_observations, n_components : int
+
+    Returns
+    -------
+    array of shape (n_observations, n_components) or None
+
+    Raises
+    ------
+    InputError
+        If the shape is wrong, a row is no distribution, or a label is none of the
+        components.
+    """
+    if responsibilities_init is None:
+        return None
+    if np.ndim(responsibilities_init) == 1:
+        return _one_hot(np.asarray(responsibilities_init), n_observations, n_components)
+    shape = (n_observations, n_components)
+    table = check_numbers("responsibilities_init", responsibilities_init, shape)
+    sums = table.sum(axis=1)
+    bad = (table < 0).any(axis=1) | (np.abs(sums - 1) > 1e-6)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(
+            "responsibilities_init",
+            "have non-negative rows of sum 1",
+            f"smallest {table[row].min():g} and sum {sums[row]:g} in row {row}",
+            "Divide every row by its sum.",
+        )
+    return table / sums[:, None]
+
+
+def _one_hot(labels, n_observations, n_components):
+    right = labels.dtype.kind in "iu" and labels.shape == (n_observations,)
+    if not right or not np.isin(labels, np.arange(n_components)).all():
+        got = f"{labels.dtype} of shape {labels.shape}"
+        if right:
+            got = f"labels from {labels.min()} to {labels.max()}"
+        raise InputError(
+            "responsibilities_init",
+            f"be whole numbers 0 to {n_components - 1}, one a row, if they are labels",
+            got,
+            "Number the groups from 0; give shares of components as a table.",
+        )
+    return np.eye(n_components)[labels]
 
 
 def check_given(

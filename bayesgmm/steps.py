@@ -94,12 +94,12 @@ class Objective:
             objective=log_likelihood + self.maximiser.log_prior(at),
             gradient_norm=self.maximiser.gradient_norm(at, whiteners, statistics),
             update=update,
-            collapsed=self._find_collapsed(
+            collapsed=self.find_collapsed(
                 update.covariances, statistics.counts[: at.n_components]
             ),
         )
 
-    def _find_collapsed(self, covariances, counts):
+    def find_collapsed(self, covariances, counts):
         """Return the worst component without spread or rows, None if all are well."""
         if not np.isfinite(covariances).all():  # volumes relative to one that is none
             return int(np.argmin(counts))

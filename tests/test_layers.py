@@ -45,8 +45,9 @@ ROWS = {
         "priors",
     ],
     "E inference": [
-        "candidates constraints em fitting imputation incomplete information labelled "
-        "maximise moves observations optima overall race restarts search squarem steps",
+        "candidates constraints em fitting imputation incomplete labelled maximise "
+        "moves observations optima overall race restarts search squarem starts steps",
+        "information",
         "marginal",
     ],
     "F posterior": ["posterior"],
@@ -56,7 +57,7 @@ ROWS = {
         "criteria tails",
         "diagnose invariants verdict",
         "membership",
-        "standard_errors variation",
+        "standard_errors",
     ],
     "H telling": ["combine", "compare", "files", "naming", "plots", "report", "story"],
     "I front": [

@@ -1,4 +1,4 @@
-"""Splits: the same moments in halves, and starts of one more component."""
+"""Splits and merges: moments are kept, and poor optima are left."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,16 @@ from bayesgmm import GaussianMixture, datasets
 from bayesgmm.covariances import FAMILIES
 from bayesgmm.em import Status, run_em
 from bayesgmm.fitting import build_objective
-from bayesgmm.moves import duplicate, split, split_starts
+from bayesgmm.kernels.reduce import log_likelihood_rows
+from bayesgmm.moves import (
+    duplicate,
+    merge,
+    merge_cost,
+    split,
+    split_merge_starts,
+    split_starts,
+)
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.validation import check_table
 
 
@@ -81,3 +90,89 @@ def test_splits_know_no_units():
     a = [objective.step(s).objective for s in split_starts(em.parameters_, objective)]
     b = [there.step(s).objective for s in split_starts(moved.parameters_, there)]
     assert_allclose(np.subtract(b, b[-1]), np.subtract(a, a[-1]), atol=1e-4)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_a_merge_keeps_the_moments(covariance_type):
+    em, _ = fitted("iris", 3, covariance_type)
+    merged = merge(em.parameters_, 0, 2)
+    assert merged.n_components == 2
+    assert merged.weights[0] == pytest.approx(em.weights_[[0, 2]].sum())
+    assert_array_equal(merged.means[1], em.means_[1])
+    both = zip(*map(moments_of_mixture, (merged, em.parameters_)), strict=True)
+    for mine, theirs in both:
+        assert_allclose(mine, theirs, atol=1e-12)
+
+
+def test_the_cost_of_a_merge_bounds_what_it_loses():
+    """Runnalls' bound on the divergence, by quadrature."""
+    mixture = MixtureParameters(
+        np.array([0.3, 0.5, 0.2]),
+        np.array([[0.0], [1.5], [6.0]]),
+        np.array([[[1.0]], [[2.0]], [[0.5]]]),
+        "full",
+        ("x0",),
+    )
+    x = np.linspace(-15, 20, 200_001)[:, None]
+    density = np.exp(log_likelihood_rows(x, mixture.quadratics))
+    for i, j in [(0, 1), (0, 2), (1, 2)]:
+        after = log_likelihood_rows(x, merge(mixture, i, j).quadratics)
+        divergence = np.trapezoid(density * (np.log(density) - after), x[:, 0])
+        cost = merge_cost(mixture, i, j)
+        assert 0 < divergence < cost < 20 * divergence
+    assert merge_cost(duplicate(mixture, 1), 1, 3) == pytest.approx(0, abs=1e-12)
+
+
+def three_groups(seed=0):
+    rng = np.random.default_rng(seed)
+    groups = [rng.normal(m, 1.0, size=(100, 2)) for m in (0, 10, 20)]
+    return np.concatenate(groups)
+
+
+def poor_start():
+    """Two components share the first group, one covers the other two."""
+    return MixtureParameters(
+        np.full(3, 1 / 3),
+        np.array([[-0.7, -0.7], [0.7, 0.7], [15.0, 15.0]]),
+        np.array([np.eye(2), np.eye(2), 26 * np.ones((2, 2)) + np.eye(2)]),
+        "full",
+        ("x0", "x1"),
+    )
+
+
+def test_moves_leave_a_poor_optimum():
+    X = three_groups()
+    em = GaussianMixture(3, random_state=0).fit(X)
+    objective = build_objective(em, check_table(X), None)
+    stuck = run_em(objective, poor_start(), max_iter=1000)
+    assert stuck.log_likelihood < em.log_likelihood_ - 100
+    first = split_merge_starts(stuck.parameters, objective)[0]
+    freed = run_em(objective, first, max_iter=1000)
+    assert freed.log_likelihood == pytest.approx(em.log_likelihood_, abs=1e-6)
+
+
+def test_a_fit_moves_on_unless_it_is_told_where_to_begin():
+    X = three_groups()
+    settings = {"n_init": 1, "init_params": "random_from_data"}
+    ends = {
+        moves: [
+            GaussianMixture(3, split_merge=moves, random_state=s, **settings).fit(X)
+            for s in range(8)
+        ]
+        for moves in (False, True)
+    }
+    best = max(em.log_likelihood_ for em in ends[True])
+    values = {m: np.array([em.log_likelihood_ for em in ends[m]]) for m in ends}
+    assert (values[False] < best - 100).any()
+    assert (values[True] > best - 1e-6).all()
+    # A move that led higher is a run like the others; one that did not leaves none.
+    counts = np.array([len(em.restarts_.runs) for em in ends[True]])
+    assert_array_equal(counts > 1, values[False] < best - 1e-6)
+    start = poor_start()
+    told = GaussianMixture(
+        3,
+        weights_init=start.weights,
+        means_init=start.means,
+        precisions_init=np.linalg.inv(start.covariances),
+    ).fit(X)
+    assert told.log_likelihood_ < best - 100
