@@ -15,7 +15,7 @@ from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.fitting import build_objective
 from bayesgmm.imputation import impute
 from bayesgmm.labelled import check_labels
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.posterior import (
     BIAS_FACTOR,
     INTERVAL_PROBABILITY,
@@ -151,7 +151,7 @@ def bootstrap(
 
 def _fit(em) -> MixtureParameters:
     if hasattr(em, "parameters_") and hasattr(em, "get_params"):
-        return em.parameters_
+        return as_parameters(em)
     raise InputError(
         "em",
         "be a fitted GaussianMixture, which knows how replicates are to be fitted",

@@ -10,6 +10,7 @@ letters of its name say. Volumes are spreads along the identity, shapes spreads 
 trace zero.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -69,11 +70,30 @@ class Chart(NamedTuple):
         One a component.
     jacobian : array of shape (n_components, n_coordinates, n_parameters)
         From free parameters, weights first, then means, then covariances, to all.
+    free : array of int, shape (n_parameters,)
+        Places of the free parameters among those of a fit that holds nothing.
     """
 
     roots: Floats
     directions: tuple[Directions, ...]
     jacobian: Floats
+    free: Ints
+
+    def hold(self, *, weights: bool, components: Iterable[int]) -> "Chart":
+        """Return the chart of a fit that holds all weights, or whole components.
+
+        Parameters
+        ----------
+        weights : bool
+        components : iterable of int
+            Only in families whose components share nothing.
+        """
+        k, d = self.roots.shape[:2]
+        held = [np.arange((k - 1) * weights)]
+        for c in components:
+            held += [k - 1 + c * d + np.arange(d), self.directions[c].parameters]
+        free = np.setdiff1d(self.free, np.concatenate(held))
+        return self._replace(jacobian=self.jacobian[..., free], free=free)
 
     def bend(self, gradients: Floats) -> Floats:
         """Return the second derivatives of the map to excesses, times gradients.
@@ -86,12 +106,12 @@ class Chart(NamedTuple):
         -------
         array of shape (n_parameters, n_parameters)
         """
-        n = self.jacobian.shape[-1]
+        n = 1 + max(each.parameters.max() for each in self.directions)
         total = np.zeros((n, n))
         for directions, gradient in zip(self.directions, gradients, strict=True):
             places = np.ix_(directions.parameters, directions.parameters)
             total[places] += directions.bend(gradient)
-        return total
+        return total[np.ix_(self.free, self.free)]
 
 
 def chart_at(mixture: MixtureParameters) -> Chart:
@@ -99,14 +119,15 @@ def chart_at(mixture: MixtureParameters) -> Chart:
     k, d = mixture.means.shape
     roots = _roots(mixture)
     directions = tuple(_directions(mixture.family, roots))
-    jacobian = np.zeros((k, 1 + d + d * (d + 1) // 2, mixture.n_parameters))
+    n = k - 1 + k * d + mixture.family.n_parameters(k, d)
+    jacobian = np.zeros((k, 1 + d + d * (d + 1) // 2, n))
     jacobian[:, 0, : k - 1] = contrasts(k).T
     for c in range(k):
         own_mean = k - 1 + c * d + np.arange(d)
         jacobian[c, 1 + np.arange(d), own_mean] = 1.0
         own = directions[c]
         jacobian[c, 1 + d :, own.parameters] = flatten(own.excesses)
-    return Chart(roots, directions, jacobian)
+    return Chart(roots, directions, jacobian, np.arange(n))
 
 
 # -- symmetric matrices as vectors of the same length ------------------------------

@@ -171,7 +171,7 @@ class _Reader:
     def value(self, plain: Any) -> Any:
         if isinstance(plain, list):
             return [self.value(x) for x in plain]
-        if not isinstance(plain, dict):
+        if not isinstance(plain, dict) or "kind" not in plain:  # part of a `to_dict`
             return plain
         content = {name: self.value(x) for name, x in plain.items() if name != "kind"}
         match plain["kind"]:

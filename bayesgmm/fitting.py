@@ -6,6 +6,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from bayesgmm.em import EMRun, Status, run_em
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable, check_not_collinear, find_floor
 from bayesgmm.initialise import check_given
-from bayesgmm.labelled import match_labels, observe_labelled
+from bayesgmm.labelled import known_means, match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
 from bayesgmm.moves import split_merge_starts
 from bayesgmm.noise import check_noise, find_box
@@ -226,6 +227,10 @@ def _starts(settings, objective, table, weight, allowed, responsibilities):
     drawn = starts.draw(settings.n_init, entropy)
     if allowed is not None and not _numbers_components(settings):
         drawn = (match_labels(start, X, allowed) for start in drawn)
+        means = known_means(X, weight, allowed)
+        if means is not None:  # labelled rows say where every component begins
+            told = replace(starts, given=replace(starts.given, means=means))
+            drawn = chain(told.draw(1, entropy), drawn)
     if settings.noise is None:
         return drawn
     box, share = find_box(X, settings.noise), clutter.mean()

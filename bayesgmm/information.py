@@ -15,7 +15,7 @@ with ``u_n = (r_nk c_nk)_k``, and ``H_nk`` of the log-density, which is linear i
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -23,6 +23,7 @@ from scipy.linalg import block_diag
 from bayesgmm._typing import Floats
 from bayesgmm.charts import Chart, flatten, unflatten
 from bayesgmm.kernels.reduce import responsibilities
+from bayesgmm.labelled import observe_labelled
 from bayesgmm.parameters import MixtureParameters
 
 BLOCK_NUMBERS = 2**18
@@ -57,6 +58,7 @@ def gather(
     X: Floats,
     weight: Floats,
     score_weight: Floats,
+    allowed: Any = None,
 ) -> Information:
     """Sum scores and second derivatives over rows.
 
@@ -70,6 +72,8 @@ def gather(
         Of each row in the log-likelihood.
     score_weight : array of shape (n_observations,)
         Of each row in `Information.scores`.
+    allowed : array of bool, shape (n_observations, n_components), optional
+        Components that a row may come from.
 
     Notes
     -----
@@ -81,7 +85,7 @@ def gather(
     own, outer, scores = np.zeros((k, q, q)), *np.zeros((2, k * q, k * q))
     total, certain = np.zeros((2, k, q))
     certain[:, 0] = mixture.weights
-    for rows, r, c in gradients(mixture, chart, X):
+    for rows, r, c in gradients(mixture, chart, X, allowed):
         w, shared = weight[rows], r[..., None] * c
         own += (w[:, None, None] * shared).transpose(1, 2, 0) @ c.transpose(1, 0, 2)
         total += np.tensordot(w, shared, 1)
@@ -97,7 +101,7 @@ def gather(
 
 
 def gradients(
-    mixture: MixtureParameters, chart: Chart, X: Floats
+    mixture: MixtureParameters, chart: Chart, X: Floats, allowed: Any = None
 ) -> Iterator[tuple[slice, Floats, Floats]]:
     """Yield rows, their responsibilities and gradients of each log-density.
 
@@ -116,7 +120,8 @@ def gradients(
         y = np.einsum("kij,nkj->nki", whiteners, block[:, None] - mixture.means)
         squares = 0.5 * (y[..., :, None] * y[..., None, :] - np.eye(d))
         c = np.concatenate([np.ones((*y.shape[:2], 1)), y, flatten(squares)], axis=2)
-        yield rows, responsibilities(block, mixture.quadratics), c
+        some = observe_labelled(block, None, None if allowed is None else allowed[rows])
+        yield rows, some.each(responsibilities, mixture), c
 
 
 def _of_densities(total, d):

@@ -1,19 +1,17 @@
 """Standard errors of a fit, from what its rows say about every parameter at once."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
 from bayesgmm.charts import Chart, chart_at, unflatten
 from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
-from bayesgmm.errors import UncertaintyWarning
-from bayesgmm.information import Information, gather, gradients
+from bayesgmm.errors import InputError, UncertaintyWarning
+from bayesgmm.information import gather, gradients
+from bayesgmm.labelled import check_labels
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.validation import (
     Table,
@@ -22,13 +20,9 @@ from bayesgmm.validation import (
     check_sample_weight,
     check_table,
 )
+from bayesgmm.variation import KINDS, Variation, variation_of
 from bayesgmm.weight_kinds import weight_kind as find_weight_kind
 
-# Share of a direction's information that is left once components are not known. EM
-# gains this share a step, so a fit that converged has more.
-IDENTIFIED_ABOVE = 1e-9
-# A quantity whose gradient has a larger share along such a direction has no error.
-TOUCHED_ABOVE = 1e-6
 # Distance from the maximum, in standard errors, that makes the fit no maximum.
 FAR = 0.1
 
@@ -39,6 +33,7 @@ def standard_errors(
     kind: str = "information",
     *,
     sample_weight: Any = None,
+    labels: Any = None,
     weight_kind: str | None = None,
 ) -> xr.Dataset:
     """Return the standard errors of a maximum-likelihood fit.
@@ -55,6 +50,8 @@ def standard_errors(
         products of the rows' scores, the least steady of the three.
     sample_weight : array-like of shape (n_observations,), optional
         The weights of the fit.
+    labels : array-like, optional
+        The known labels of the fit.
     weight_kind : {"frequency", "reliability"}, optional
         What weights mean, by default what they meant in the fit. A row of frequency 2
         is the row twice. Reliabilities are importance or sampling weights of single
@@ -67,8 +64,8 @@ def standard_errors(
         Standard errors of ``weights`` (component), ``means`` (component, feature) and
         ``covariances`` (component, feature, feature_bis), in units of the parameters,
         and of ``probability`` (obs_id, component), a row's membership probability as
-        far as it follows from them. Zero for what the family fixes, NaN for what the
-        rows do not identify.
+        far as it follows from them. Zero for what the family fixes and what the fit
+        held, NaN for what the rows do not identify.
 
     Raises
     ------
@@ -103,23 +100,27 @@ def standard_errors(
     >>> bg.standard_errors(em, X)["means"].values.round(6)
     array([[0.935414]])
     """
-    invert = KINDS[check_choice("kind", kind, KINDS)]
-    mixture, table = as_parameters(em), check_table(X)
+    check_choice("kind", kind, KINDS)
+    mixture, table = as_parameters(em), check_table(X, "fiml")
     check_features(table, mixture.feature_names, are_named(mixture.feature_names))
+    _refuse_gaps(table)
+    allowed = check_labels(labels, table.n_observations, mixture.n_components)
     weight = check_sample_weight(sample_weight, table.n_observations)
     weight = np.ones(table.n_observations) if weight is None else weight
     meaning = find_weight_kind(weight_kind or getattr(em, "weight_kind", "frequency"))
     weight = meaning.rescale(weight)
-    chart = chart_at(mixture)
+    chart = _chart(em, mixture)
     information = gather(
-        mixture, chart, table.values, weight, meaning.score_weight(weight)
+        mixture, chart, table.values, weight, meaning.score_weight(weight), allowed
     )
-    variation = _variation(information, chart, invert)
+    variation = variation_of(information, chart, kind)
     errors = {
         "weights": _of_weights(mixture, variation),
         "means": _of_means(chart, variation),
         "covariances": _of_covariances(chart, variation),
-        "probability": _of_memberships(mixture, chart, variation, table.values),
+        "probability": _of_memberships(
+            mixture, chart, variation, table.values, allowed
+        ),
     }
     _warn(errors, variation.distance)
     attrs = {
@@ -131,80 +132,31 @@ def standard_errors(
     return _dataset(errors, mixture, table, attrs)
 
 
-# -- the variance of the free parameters, as a square root ---------------------------
+def _refuse_gaps(table: Table):
+    gaps = np.isnan(table.values).any(axis=1)
+    if gaps.any():
+        raise InputError(
+            "X",
+            "have no missing values",
+            f"{gaps.sum()} rows with some, the first at row {gaps.argmax()}",
+            "Use `bootstrap(em, X)`, which can do with them.",
+        )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Variation:
-    """How the coordinates of all components vary together.
-
-    Attributes
-    ----------
-    half : array of shape (n_components, n_coordinates, n)
-        A square root: the variance is ``half @ half.T``.
-    blind : array of shape (n_components, n_coordinates, m)
-        Directions that the rows do not identify.
-    unit : array of shape (n_components, n_coordinates, n_parameters)
-        Steps that are one standard error if components are known.
-    distance : float
-        From the maximum, in standard errors.
-    """
-
-    half: Floats
-    blind: Floats
-    unit: Floats
-    distance: float
-
-    def error(self, move: Callable[[Floats], Floats]) -> Floats:
-        """Return standard errors of what `move` makes of coordinates, linearly.
-
-        Parameters
-        ----------
-        move : callable
-            (n_components, n_coordinates, n) -> (..., n), for any n.
-        """
-        error = np.linalg.norm(move(self.half), axis=-1)
-        if not self.blind.size:
-            return error
-        lost = np.linalg.norm(move(self.blind), axis=-1)
-        whole = np.linalg.norm(move(self.unit), axis=-1)
-        return np.where(lost > TOUCHED_ABOVE * whole, np.nan, error)
-
-
-def _variation(information: Information, chart: Chart, invert) -> Variation:
-    known = information.complete > 0
-    step = 1.0 / np.sqrt(np.where(known, information.complete, 1.0))
-    scaled = Information(
-        information.gradient * step,
-        information.observed * np.outer(step, step),
-        information.scores * np.outer(step, step),
-        information.complete,
+def _chart(em, mixture: MixtureParameters) -> Chart:
+    """Return coordinates of what the fit did not hold."""
+    settings = em if hasattr(em, "parameters_") else None
+    if settings is None and mixture.n_held:
+        raise InputError(
+            "em",
+            "be a fitted GaussianMixture where weights or components were held",
+            f"parameters of which {mixture.n_held} were held, without saying which",
+            "Pass the estimator itself.",
+        )
+    return chart_at(mixture).hold(
+        weights=getattr(settings, "fixed_weights", None) is not None,
+        components=getattr(settings, "frozen", ()),
     )
-    half, blind = invert(scaled)
-    root, _ = _invert(scaled.observed)
-    unit = chart.jacobian * step
-    distance = float(np.linalg.norm(scaled.gradient @ root))
-    return Variation(unit @ half, unit @ blind, unit, distance)
-
-
-def _invert(matrix):
-    """Return a square root of the inverse, and the directions that have none."""
-    values, vectors = np.linalg.eigh(matrix)
-    good = values > IDENTIFIED_ABOVE
-    return vectors[:, good] / np.sqrt(values[good]), vectors[:, ~good]
-
-
-def _sandwich(information: Information):
-    bread, blind = _invert(information.observed)
-    values, vectors = np.linalg.eigh(bread.T @ information.scores @ bread)
-    return bread @ (vectors * np.sqrt(np.maximum(values, 0.0))), blind
-
-
-KINDS: dict[str, Callable[[Information], tuple[Floats, Floats]]] = {
-    "information": lambda information: _invert(information.observed),
-    "sandwich": _sandwich,
-    "score": lambda information: _invert(information.scores),
-}
 
 
 # -- from coordinates to parameters --------------------------------------------------
@@ -233,10 +185,10 @@ def _of_covariances(chart: Chart, variation: Variation):
     return variation.error(move)
 
 
-def _of_memberships(mixture, chart: Chart, variation: Variation, X):
+def _of_memberships(mixture, chart: Chart, variation: Variation, X, allowed):
     """A probability r_k grows by r_k (change of log-joint k - their mean under r)."""
     parts = []
-    for _, r, c in gradients(mixture, chart, X):
+    for _, r, c in gradients(mixture, chart, X, allowed):
 
         def move(part, r=r, c=c):
             changes = (c.transpose(1, 0, 2) @ part).transpose(1, 0, 2)
@@ -267,8 +219,8 @@ def _warn(errors, distance):
         warnings.warn(
             f"The fit is {distance:.2g} standard errors from the maximum of the "
             "likelihood of these rows, where standard errors mean little. Pass the "
-            "rows and weights of the fit, and fit with `tol=None`; if a prior or "
-            "`reg_covar` keeps it from the maximum, use `bootstrap(em, X)`.",
+            "rows, weights and labels of the fit, and fit with `tol=None`; if a prior "
+            "or `reg_covar` keeps it from the maximum, use `bootstrap(em, X)`.",
             UncertaintyWarning,
             stacklevel=3,
         )
@@ -280,7 +232,7 @@ def _dataset(errors, mixture: MixtureParameters, table: Table, attrs) -> xr.Data
     return xr.Dataset(
         {name: (dims[name], values) for name, values in errors.items()},
         coords={
-            COMPONENT: np.arange(mixture.n_components),
+            COMPONENT: list(mixture.components),
             FEATURE: names,
             FEATURE_BIS: names,
             OBSERVATION: table.obs_ids,

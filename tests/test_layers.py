@@ -45,9 +45,9 @@ ROWS = {
         "priors",
     ],
     "E inference": [
-        "candidates constraints em fitting imputation incomplete labelled maximise "
-        "moves observations optima overall race restarts search squarem starts steps",
-        "information",
+        "candidates constraints em fitting imputation incomplete information labelled "
+        "maximise moves observations optima overall race restarts search squarem "
+        "starts steps",
         "marginal",
     ],
     "F posterior": ["posterior"],
@@ -57,7 +57,7 @@ ROWS = {
         "criteria tails",
         "diagnose invariants verdict",
         "membership",
-        "standard_errors",
+        "standard_errors variation",
     ],
     "H telling": ["combine", "compare", "files", "naming", "plots", "report", "story"],
     "I front": [

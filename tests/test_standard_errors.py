@@ -11,7 +11,7 @@ import bayesgmm as bg
 from bayesgmm.covariances import FAMILIES
 from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.standard_errors import KINDS
+from bayesgmm.variation import KINDS
 
 NAMES = ("weights", "means", "covariances", "probability")
 
@@ -193,6 +193,110 @@ def test_only_ratios_of_reliabilities_count(X, fits, kind):
         weight_kind="reliability",
     )
     assert_close(same, expected, 1e-12)
+
+
+# -- what a fit was told -----------------------------------------------------------
+
+
+def test_what_was_held_has_no_error_and_leaves_the_rest_its_own(X, fits):
+    """With all labels known in effect, groups have the errors of samples alone."""
+    apart = np.vstack([X[:100], X[100:] + 50.0])
+    em = bg.GaussianMixture(
+        2,
+        fixed_weights=[0.3, 0.7],
+        frozen=[0],
+        means_init=[apart[:100].mean(0), apart[100:].mean(0)],
+        precisions_init=np.linalg.inv(fits["full"].covariances),
+    ).fit(apart)
+    ours = bg.standard_errors(em, apart)
+    alone = bg.GaussianMixture(1).fit(apart[100:])
+    expected = bg.standard_errors(alone, apart[100:])
+    assert ours.attrs["n_parameters"] == 9
+    assert (ours["weights"].values == 0).all()
+    for name in ("means", "covariances"):
+        assert (ours[name][0].values == 0).all()
+        np.testing.assert_allclose(ours[name][1], expected[name][0], rtol=1e-6)
+
+
+def test_parameters_alone_do_not_say_what_was_held(X):
+    em = bg.GaussianMixture(2, fixed_weights="equal", n_init=2, random_state=0).fit(X)
+    bg.standard_errors(em, X)
+    with pytest.raises(InputError, match=r"`em`.*of which 1 were held"):
+        bg.standard_errors(em.parameters_, X)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_labels_make_samples_of_groups(X, kind):
+    labels = (np.arange(len(X)) >= 100).astype(int)
+    em = bg.GaussianMixture(2, n_init=1, random_state=0).fit(X, labels=labels)
+    ours = bg.standard_errors(em, X, kind, labels=labels)
+    for k in (0, 1):
+        group = X[labels == k]
+        alone = bg.standard_errors(bg.GaussianMixture(1).fit(group), group, kind)
+        for name in ("means", "covariances"):
+            np.testing.assert_allclose(ours[name][k], alone[name][0], rtol=1e-6)
+    share = np.sqrt(100 * 80 / 180**3)
+    assert ours["weights"].values == pytest.approx([share, share], rel=1e-6)
+    assert (ours["probability"].values == 0).all()
+
+
+def test_some_known_labels_lie_between(X):
+    """Observed information grows with what is known, here by central differences."""
+    labels = np.where(np.arange(len(X)) % 3, -1, np.arange(len(X)) >= 100)
+    em = bg.GaussianMixture(2, covariance_type="spherical", n_init=1, random_state=0)
+    em.fit(X, labels=labels)
+    ours = bg.standard_errors(em, X, labels=labels)
+    mixture = em.parameters_
+    start = np.concatenate(
+        [
+            [np.log(mixture.weights[0] / mixture.weights[1])],
+            mixture.means.ravel(),
+            np.log(mixture.covariances[:, 0, 0]),
+        ]
+    )
+
+    def log_likelihood(theta):
+        share = 1 / (1 + np.exp(-theta[0]))
+        squares = ((X[:, None] - theta[1:7].reshape(2, 3)) ** 2).sum(2)
+        scores = -0.5 * (squares / np.exp(theta[7:]) + 3 * theta[7:])
+        scores += np.log([share, 1 - share])
+        scores[labels == 0, 1] = -np.inf
+        scores[labels == 1, 0] = -np.inf
+        return np.logaddexp(*scores.T).sum()
+
+    variance = np.linalg.inv(-second_differences(log_likelihood, start))
+    errors = np.sqrt(np.diag(variance))
+    np.testing.assert_allclose(ours["means"].values.ravel(), errors[1:7], rtol=1e-4)
+    slope = mixture.weights.prod()
+    np.testing.assert_allclose(ours["weights"].values, slope * errors[0], rtol=1e-4)
+    variances = mixture.covariances[:, 0, 0]
+    np.testing.assert_allclose(
+        ours["covariances"].values[:, 1, 1], variances * errors[7:], rtol=1e-4
+    )
+
+
+def second_differences(function, at, h=1e-3):
+    n = len(at)
+    steps = h * np.eye(n)
+    return np.array(
+        [
+            [
+                function(at + a + b)
+                - function(at + a - b)
+                - function(at - a + b)
+                + function(at - a - b)
+                for b in steps
+            ]
+            for a in steps
+        ]
+    ) / (4 * h**2)
+
+
+def test_gaps_are_for_the_bootstrap(X, one):
+    gaps = X.copy()
+    gaps[3, 1] = np.nan
+    with pytest.raises(InputError, match=r"first at row 3\. Use `bootstrap"):
+        bg.standard_errors(one, gaps)
 
 
 # -- what is not identified --------------------------------------------------------
