@@ -14,6 +14,7 @@ from bayesgmm.dims import DIMS
 from bayesgmm.em import Status
 from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.replicates import KINDS
+from bayesgmm.weight_kinds import WEIGHT_KINDS
 
 RANDOM = [kind for kind in KINDS if kind != "jackknife"]
 
@@ -184,7 +185,7 @@ def test_gaps_stay_gaps(kind):
     """Two features apart: the one with gaps has the error of what was observed."""
     rng = np.random.default_rng(4)
     X = rng.normal(size=(120, 2))
-    X[rng.random(120) < 0.4, 1] = np.nan
+    X[rng.random(120) < 0.6, 1] = np.nan
     em = bg.GaussianMixture(1, covariance_type="diag", missing="fiml").fit(X)
     n_replicates = 400
     ours = errors_of(em, resample(em, X, kind, n_replicates))["means"].values[0]
@@ -251,11 +252,30 @@ def test_only_ratios_of_reliabilities_count(X, one, kind):
         )
 
 
+@pytest.mark.parametrize("kind", ["nonparametric", "weighted_likelihood", "jackknife"])
+def test_unequal_reliabilities_make_errors_larger(X, kind):
+    """Those of a weighted mean, which one row is more important for than another."""
+    weight = np.random.default_rng(3).exponential(size=len(X))
+    em = bg.GaussianMixture(1, weight_kind="reliability").fit(X, sample_weight=weight)
+    n_replicates = 1000
+    ours = errors_of(em, resample(em, X, kind, n_replicates, sample_weight=weight))
+    shift = X - np.average(X, axis=0, weights=weight)
+    expected = np.sqrt(weight**2 @ shift**2) / weight.sum()
+    # Monte Carlo, and 1 / n twice over: 27 rows in effect.
+    ratios = ours["means"].values[0] / expected - 1
+    assert (np.abs(ratios) < 4.5 / np.sqrt(2 * n_replicates) + 0.04).all()
+
+
+@pytest.mark.parametrize("weight_kind", WEIGHT_KINDS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_weight_zero_is_the_row_absent(X, one, kind):
+def test_weight_zero_is_the_row_absent(X, one, kind, weight_kind):
     weight = np.ones(len(X))
     weight[30:] = 0.0
-    ours = errors_of(one, resample(one, X, kind, 400, sample_weight=weight))
+    options = {"sample_weight": weight, "weight_kind": weight_kind}
+    replicates = resample(one, X, kind, 400, **options)
+    n_replicates = 30 if kind == "jackknife" else 400
+    assert replicates["posterior"].sizes["draw"] == n_replicates
+    ours = errors_of(one, replicates)
     expected = X[:30].std(axis=0) / np.sqrt(30)
     assert (np.abs(ours["means"].values[0] / expected - 1) < 0.17).all()
 
