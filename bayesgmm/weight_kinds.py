@@ -33,8 +33,9 @@ class WeightKind:
         .. [1] L. Kish (1965), *Survey Sampling*, section 11.7.
         """
         _, importance = self.split(weight)
-        shares = weight / weight.sum()  # squares of small weights would vanish
-        return float(weight.sum() / (shares * importance).sum())
+        largest = importance.max()  # squares of small weights would vanish
+        mean = largest * ((weight * (importance / largest)).sum() / weight.sum())
+        return float(weight.sum() / mean)
 
     def rescale(self, weight: Floats) -> Floats:
         """Return weights that sum to the effective number of observations."""

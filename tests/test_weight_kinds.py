@@ -44,6 +44,12 @@ def test_the_unit_of_reliabilities_means_nothing():
     assert again == pytest.approx(RELIABILITY.rescale(WEIGHT), rel=1e-14)
 
 
+def test_tiny_weights_do_not_vanish():
+    tiny = 1e-200 * WEIGHT
+    assert RELIABILITY.effective_n(tiny) == pytest.approx(42.25 / 14.25, rel=1e-14)
+    assert FREQUENCY.effective_n(tiny) == pytest.approx(6.5e-200, rel=1e-14)
+
+
 def test_unknown_kind_is_refused_and_the_known_ones_named():
     assert weight_kind("frequency") is FREQUENCY
     with pytest.raises(InputError, match=r"'reliabilty'.*mean 'reliability'"):
