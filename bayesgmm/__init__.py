@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bayesgmm.compare import Comparison as Comparison
     from bayesgmm.compare import compare as compare
     from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
-    from bayesgmm.conjugate import conjugate_prior as conjugate_prior
+    from bayesgmm.conjugate_default import conjugate_prior as conjugate_prior
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
@@ -67,7 +67,7 @@ _HOME = {
     "bootstrap_summary": "bootstrap",
     "build_model": "marginal.model",
     "compare": "compare",
-    "conjugate_prior": "conjugate",
+    "conjugate_prior": "conjugate_default",
     "default_priors": "priors",
     "diagnose": "diagnose",
     "fit": "pipeline",

@@ -37,31 +37,49 @@ class Status(Enum):
     COLLAPSED = (
         "A component shrank onto rows without spread, where the likelihood has no "
         "maximum: lower `n_components`, choose a simpler `covariance_type`, or set "
-        "`reg_covar` above 0."
+        "`prior='default'`."
     )
     SINGULAR = (
         "The columns are collinear as the covariance family sees them, where the "
         "likelihood has no maximum, and its value means nothing: drop columns, choose "
         "`covariance_type='diag'`, or set `prior` or `reg_covar`."
     )
+    REPAIRED = (
+        "A component collapsed and was repaired: the result is a maximum a posteriori "
+        "estimate under the default `conjugate_prior`. Use it as such, or lower "
+        "`n_components`."
+    )
+    DROPPED = (
+        "A component collapsed and was dropped: the result has fewer components than "
+        "`n_components`, and converged. Use it, or lower `n_components`."
+    )
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gradient is zero, or gains are below `tol`."""
+        return self in (Status.CONVERGED, Status.REPAIRED, Status.DROPPED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collapse:
-    """The component that ended a run.
+    """A component that collapsed.
 
     Attributes
     ----------
-    component : int
+    component : int or None
+        None if it was dropped.
     weight : float
         Share of the observations it shrank onto.
     rows : array of int
         Positions of the observations that belong to it at the last good iterate.
+    outcome : str
+        A sentence: what was done.
     """
 
-    component: int
+    component: int | None
     weight: float
     rows: Ints
+    outcome: str = "The parameters kept are those before the collapse."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +102,7 @@ class EMRun:
         What the last step added to the objective, per observation.
     status : Status
     collapse : Collapse or None
+        What ended the run, or what it went on from.
     """
 
     parameters: MixtureParameters
@@ -118,7 +137,7 @@ class EMRun:
     def permute(self, order: Ints) -> "EMRun":
         """Return the run with component ``order[k]`` at place k."""
         collapse = self.collapse
-        if collapse is not None:
+        if collapse is not None and collapse.component is not None:
             place = int(np.flatnonzero(order == collapse.component)[0])
             collapse = replace(collapse, component=place)
         parameters = self.parameters.permute(order)

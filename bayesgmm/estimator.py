@@ -73,6 +73,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         EM begins with the rows that lie thinnest [2]_.
     weight_kind : {"frequency", "reliability"}
         What `sample_weight` means; see Notes.
+    on_collapse : {"report", "repair", "drop"}
+        What a run does whose component shrinks onto rows without spread, where the
+        likelihood has no maximum: end there; go on with the default conjugate prior;
+        or go on without the component. Such a run loses to every run that had no
+        collapse.
     max_iter : int
         EM steps of one run, at most.
     n_init : int
@@ -150,9 +155,6 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     means nothing: the number of observations is Kish's effective one,
     ``sum(w)**2 / sum(w**2)``, and weights are scaled to sum to it.
 
-    A run whose component shrinks onto rows without spread is ended, because the
-    likelihood has no maximum there, and loses to every run that has not collapsed.
-
     References
     ----------
     .. [1] G. Celeux and G. Govaert (1995), *Gaussian parsimonious clustering models*,
@@ -188,6 +190,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         missing="error",
         noise=None,
         weight_kind="frequency",
+        on_collapse="report",
         max_iter=1000,
         n_init=10,
         init_params="k-means++",
@@ -211,6 +214,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.missing = missing
         self.noise = noise
         self.weight_kind = weight_kind
+        self.on_collapse = on_collapse
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
@@ -253,7 +257,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         ConvergenceWarning
             If the best run ended at `max_iter`.
         CollapseWarning
-            If every run collapsed, or columns are collinear as the family sees them.
+            If every run collapsed, whatever was done about it, or columns are collinear
+            as the family sees them.
         """
         check_settings(self)
         table = check_table(X, self.missing)
@@ -304,7 +309,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         best, n = restarts.best, objective.n_observations
         self.restarts_ = restarts
         self._keep_parameters(best.parameters)
-        self.status_, self.converged_ = best.status, best.status is Status.CONVERGED
+        self.status_, self.converged_ = best.status, best.status.converged
         self.n_iter_, self.gradient_norm_ = best.n_iter, best.gradient_norm
         self.log_likelihood_ = best.log_likelihood
         self.lower_bounds_ = [value / n for value in best.objectives]
@@ -324,7 +329,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             n_spanned = rank_of(objective.reference - floor)
             text = self.restarts_.describe_singular(n_spanned)
             warnings.warn(text, CollapseWarning, 3)
-        elif best.status is Status.COLLAPSED:
+        elif best.collapse is not None:
             warnings.warn(self.restarts_.describe_collapse(), CollapseWarning, 3)
-        elif not self.converged_ and self.max_iter > 0:
+        if best.status is Status.ITERATION_LIMIT and self.max_iter > 0:
             warnings.warn(best.describe_limit(self.tol), ConvergenceWarning, 3)

@@ -14,10 +14,11 @@ from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count, check_number
 from bayesgmm.clutter import find_clutter
-from bayesgmm.conjugate import resolve_prior
+from bayesgmm.collapse import ON_COLLAPSE, run_through
+from bayesgmm.conjugate_default import default_conjugate, resolve_prior
 from bayesgmm.constraints import check_fixed_weights, check_frozen
 from bayesgmm.covariances import covariance_family
-from bayesgmm.em import EMRun, Status, run_em
+from bayesgmm.em import EMRun, Status
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable, check_not_collinear, find_floor
 from bayesgmm.initialise import check_given
@@ -39,6 +40,7 @@ def check_settings(settings: Any) -> None:
     check_count("n_components", settings.n_components)
     covariance_family(settings.covariance_type)
     check_choice("init_params", settings.init_params, INIT_PARAMS)
+    check_choice("on_collapse", settings.on_collapse, ON_COLLAPSE)
     check_count("n_init", settings.n_init)
     check_count("max_iter", settings.max_iter, at_least=0)
     check_count("verbose_interval", settings.verbose_interval)
@@ -89,10 +91,17 @@ def build_objective(
     family = _family(settings, table.n_features)
     overall = find_overall(table.values, weight, family)
     maximiser = _build_maximiser(settings, family, table, overall)
-    reference = maximiser.covariance_of_all(family, *overall)
+    reference = maximiser.covariance_of_all(family, overall)
     if floored and (floor := find_floor(reference)) is not None:
         maximiser, reference = replace(maximiser, floor=floor), reference + floor
     check_not_collinear(reference, settings.covariance_type)
+    if allowed is not None and ON_COLLAPSE[settings.on_collapse].drops:
+        raise InputError(
+            "on_collapse",
+            "keep all components where labels name some",
+            repr(settings.on_collapse),
+            "Choose 'repair' or 'report'.",
+        )
     observations = observe_labelled(table.values, weight, allowed)
     return Objective(observations, reference, maximiser)
 
@@ -100,11 +109,15 @@ def build_objective(
 def _build_maximiser(settings, family, table, overall):
     k, names = settings.n_components, table.feature_names
     given = _given(settings, table.n_features)
+    prior, repair = resolve_prior(settings.prior, overall, k, family, names), None
+    if prior is None and ON_COLLAPSE[settings.on_collapse].needs_prior:
+        repair = default_conjugate(overall, k, family, names)
     return Maximiser(
         settings.reg_covar,
-        resolve_prior(settings.prior, overall, k, family, names),
+        prior,
         check_fixed_weights(settings.fixed_weights, k),
         check_frozen(settings.frozen, given, family),
+        repair,
     )
 
 
@@ -151,9 +164,10 @@ def run_starts(
         starts = [_last(settings, table.feature_names)]
 
     def run(start):
-        run = run_em(
+        run = run_through(
             objective,
             objective.maximiser.hold(start),
+            settings.on_collapse,
             max_iter=settings.max_iter,
             tol=settings.tol,
             previous=previous * objective.n_observations,

@@ -7,6 +7,7 @@ import numpy as np
 from bayesgmm._typing import Floats, SufficientStatistics
 from bayesgmm.conjugate import ConjugatePrior
 from bayesgmm.covariances import CovarianceFamily
+from bayesgmm.initialise import Overall
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.statistics import moments
 
@@ -43,6 +44,8 @@ class Maximiser:
         Only in families whose components share nothing.
     floor : array of shape (n_features, n_features), optional
         Spread that every component has beside that of its rows, where data have none.
+    repair : ConjugatePrior, optional
+        The prior that takes over where a component collapses.
     """
 
     reg_covar: float = 0.0
@@ -50,6 +53,24 @@ class Maximiser:
     weights: Floats | None = None
     frozen: Frozen | None = None
     floor: Floats | None = None
+    repair: ConjugatePrior | None = None
+
+    def repaired(self) -> "Maximiser | None":
+        """Return what is maximised after a collapse, None if nothing can help."""
+        if self.repair is None:
+            return None
+        return replace(self, prior=self.repair, repair=None, floor=None)
+
+    def without(self, component: int) -> "Maximiser":
+        """Return what is maximised once a component was dropped."""
+        weights, frozen = self.weights, self.frozen
+        if weights is not None:
+            weights = np.delete(weights, component)
+            weights /= weights.sum()
+        if frozen is not None:
+            places = tuple(k - (k > component) for k in frozen.components)
+            frozen = replace(frozen, components=places)
+        return replace(self, weights=weights, frozen=frozen)
 
     def hold(self, point: MixtureParameters) -> MixtureParameters:
         """Return a point with what is held where it is held, and counted."""
@@ -98,6 +119,10 @@ class Maximiser:
         """Return what is added to the log-likelihood."""
         return 0.0 if self.prior is None else self.prior.log_density(at)
 
+    def rows_of_prior(self, at: MixtureParameters) -> float:
+        """Return for how many rows of each component the prior stands."""
+        return 0.0 if self.prior is None else self.prior.rows(at.family, at.means)[0]
+
     def gradient_norm(
         self, at: MixtureParameters, whiteners: Floats, statistics: SufficientStatistics
     ) -> float:
@@ -129,19 +154,9 @@ class Maximiser:
             )
         )
 
-    def covariance_of_all(
-        self, family: CovarianceFamily, mean: Floats, covariance: Floats, n: float
-    ) -> Floats:
-        """Return the covariance of one component that has all observations.
-
-        Parameters
-        ----------
-        family : CovarianceFamily
-        mean, covariance : array of shape (n_features,) and (n_features, n_features)
-            Of the observations.
-        n : float
-            How many they are.
-        """
+    def covariance_of_all(self, family: CovarianceFamily, overall: Overall) -> Floats:
+        """Return the covariance of one component that has all observations."""
+        mean, covariance, n = overall
         scatters, counts = n * covariance[None], np.array([n])
         return self._covariances(family, mean[None], scatters, counts)[0][0]
 

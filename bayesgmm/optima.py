@@ -16,7 +16,7 @@ SAME_LOG_LIKELIHOOD = 1e-6
 SAME_PARAMETERS = 1e-2
 # Within one optimum, mean log-likelihoods closer than this differ by how far EM went.
 AS_GOOD = 1e-9
-ENDED = (Status.CONVERGED, Status.SINGULAR)
+ENDED = (Status.CONVERGED, Status.SINGULAR, Status.REPAIRED, Status.DROPPED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +60,8 @@ def find_optima(
 ) -> tuple[Optimum, ...]:
     """Return the distinct optima among the runs that converged, spurious ones last.
 
+    Runs that went on after a collapse count only if there are no others.
+
     Parameters
     ----------
     runs : iterable of EMRun
@@ -67,7 +69,9 @@ def find_optima(
         Sum of the weights of the rows, by which log-likelihoods are divided.
     n_rows : int
     """
-    converged = [run for run in runs if run.status in ENDED]
+    ended = [run for run in runs if run.status in ENDED]
+    untouched = [run for run in ended if run.collapse is None]
+    converged = untouched or ended
     place = {id(run): number for number, run in enumerate(converged)}
     groups: list[list[EMRun]] = []
     for run in sorted(converged, key=lambda run: -run.objective):
@@ -96,6 +100,8 @@ def _first(group, place, slack):
 
 def same_mixture(a: MixtureParameters, b: MixtureParameters) -> bool:
     """Tell whether two mixtures agree to `SAME_PARAMETERS`, in any order."""
+    if a.n_components != b.n_components:
+        return False
     distances = mixture_distances(a, b)
     rows, columns = linear_sum_assignment(distances)
     return bool(distances[rows, columns].max() <= SAME_PARAMETERS)

@@ -21,8 +21,8 @@ class Restarts:
     Attributes
     ----------
     best : EMRun
-        The highest log-likelihood; a spurious one only if all are, a collapsed one
-        only if all collapsed.
+        The highest objective; a spurious one only if all are, a collapsed one, even if
+        repaired, only if all collapsed.
     runs : tuple of EMRun
         In the order of their starts.
     optima : tuple of Optimum
@@ -45,13 +45,17 @@ class Restarts:
         candidates = [o.run for o in optima] + stopped or list(runs)
         best = max(
             candidates,
-            key=lambda run: (not is_spurious(run, n_rows), run.objective),
+            key=lambda run: (
+                run.collapse is None,
+                not is_spurious(run, n_rows),
+                run.objective,
+            ),
         )
         return cls(best, runs, optima, is_spurious(best, n_rows))
 
     @property
     def n_collapsed(self) -> int:
-        return sum(run.status is Status.COLLAPSED for run in self.runs)
+        return sum(run.collapse is not None for run in self.runs)
 
     def table(self) -> pd.DataFrame:
         """Return the optima, one a row, best first."""
@@ -100,18 +104,16 @@ class Restarts:
         """Return what happened when every run collapsed, and what helps."""
         collapse, parameters = self.best.collapse, self.best.parameters
         assert collapse is not None
-        shown = ", ".join(map(str, collapse.rows[:10]))
-        more = ", ..." if len(collapse.rows) > 10 else ""
+        place = collapse.component
+        name = "a component" if place is None else f"component {place}"
         ridge = 1e-3 * np.diagonal(parameters.covariances, axis1=1, axis2=2).mean()
+        fate = _what_happened(collapse.rows)
         return (
-            f"All {len(self.runs)} runs collapsed. In the best one component "
-            f"{collapse.component} (weight {collapse.weight:.3g}) shrank onto "
-            f"{len(collapse.rows)} rows ({shown}{more}) without spread, where the "
-            "likelihood has no maximum, or with less than a hundred-thousandth of the "
-            "data's, as happens beside far outliers. The parameters kept are those "
-            "before the collapse. Lower `n_components`, look at these rows and at the "
-            "largest values, choose a simpler "
-            f"`covariance_type`, or set `reg_covar`, for example to {ridge:.1g}."
+            f"All {len(self.runs)} runs collapsed. In the best one {name} (weight "
+            f"{collapse.weight:.3g}) {fate} {collapse.outcome} "
+            "To avoid this, lower `n_components`, look at these rows and at the "
+            "largest values, choose a simpler `covariance_type`, or set "
+            f"`prior='default'` or `reg_covar`, for example to {ridge:.1g}."
         )
 
 
@@ -121,6 +123,17 @@ def _describe_noise(parameters):
         return []
     volume = np.exp(-noise.log_density)
     return [f"Noise of weight {noise.weight:.4g}, uniform in a volume of {volume:.4g}"]
+
+
+def _what_happened(rows):
+    if len(rows) == 0:
+        return "lost all its rows to the others."
+    shown = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
+    return (
+        f"shrank onto {len(rows)} rows ({shown}) without spread, where the likelihood "
+        "has no maximum, or with less than a hundred-thousandth of the data's, as "
+        "happens beside far outliers."
+    )
 
 
 def describe_mixture(parameters: MixtureParameters, history: Iterable[str] = ()) -> str:

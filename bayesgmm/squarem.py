@@ -82,7 +82,9 @@ def _longest_valid(start, step, bend, length):
     while length > 1.01:  # length 1 is the second step itself
         point = _move(start, step, bend, length)
         if is_positive_definite(point.covariances):
-            return _member(point, near=start)
+            point = _member(point, near=start)
+            if is_positive_definite(point.covariances):  # not if a weight underflowed
+                return point
         length = (length + 1) / 2
     return None
 

@@ -212,7 +212,7 @@ def _maximise_given(starts, rng):  # noqa: ARG001
     scatters = counts[:, None, None] * covariances
     statistics = SufficientStatistics(counts, np.zeros_like(means), scatters)
     start = starts.objective.maximiser.update(at, statistics)
-    _check_spread(starts.objective.find_collapsed(start.covariances, counts))
+    _check_spread(starts.objective.find_collapsed(start, counts))
     return start
 
 

@@ -18,7 +18,7 @@ GRADIENT_TOLERANCE = 1e-7
 # A component's variance against the data's own, in its narrowest direction. Centred
 # sums keep about 1e-12 of it; a standard deviation 1e-5 of the data's is no cluster.
 SINGULAR_BELOW = 1e-10
-# A component with fewer rows than this has lost them all.
+# A component with fewer rows than this, a prior's counted, has lost them all.
 EMPTY_BELOW = 1e-8
 # Far from an optimum EM is quick, and a long step could end at another optimum.
 EXTRAPOLATE_BELOW = 1e-2
@@ -95,12 +95,13 @@ class Objective:
             gradient_norm=self.maximiser.gradient_norm(at, whiteners, statistics),
             update=update,
             collapsed=self.find_collapsed(
-                update.covariances, statistics.counts[: at.n_components]
+                update, statistics.counts[: at.n_components]
             ),
         )
 
-    def find_collapsed(self, covariances, counts):
+    def find_collapsed(self, update: MixtureParameters, counts: Floats) -> int | None:
         """Return the worst component without spread or rows, None if all are well."""
+        covariances = update.covariances
         if not np.isfinite(covariances).all():  # volumes relative to one that is none
             return int(np.argmin(counts))
         relative = self._yardstick.T @ covariances @ self._yardstick
@@ -112,6 +113,7 @@ class Objective:
                 [is_positive_definite(matrix) for matrix in covariances], narrowest, 0.0
             )
         row = self.n_observations / self.observations.n_rows
+        counts = counts + self.maximiser.rows_of_prior(update)
         bad = ~(narrowest > SINGULAR_BELOW) | (counts < EMPTY_BELOW * row)
         bad &= self.maximiser.is_free(len(counts)) > 0
         return int(np.argmin(np.where(bad, narrowest, np.inf))) if bad.any() else None

@@ -453,7 +453,7 @@ def test_a_collapse_names_component_weight_and_rows():
     assert (np.linalg.eigvalsh(em.covariances_) > 0).all()
     text = str(caught[0].message)
     assert "component 0 (weight 0.111) shrank onto 5 rows (7, 11, 19, 23, 40)" in text
-    assert "Lower `n_components`" in text
+    assert "lower `n_components`" in text
     assert caught[0].filename == __file__
 
 

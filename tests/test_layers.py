@@ -40,12 +40,14 @@ ROWS = {
     "D beliefs, starts": [
         "clutter",
         "conjugate",
+        "conjugate_default",
         "hierarchical",
         "initialise",
         "priors",
     ],
     "E inference": [
-        "candidates constraints em fitting imputation incomplete information labelled "
+        "candidates collapse constraints em fitting imputation incomplete information "
+        "labelled "
         "maximise moves observations optima overall race restarts search squarem "
         "starts steps",
         "marginal",
