@@ -52,7 +52,8 @@ def _drop(objective, run):
     if parameters.n_components == 1:
         return None
     rest = parameters.permute(np.delete(range(parameters.n_components), component))
-    rest = replace(rest, weights=rest.weights / rest.weights.sum())
+    share = parameters.weights.sum() / rest.weights.sum()  # noise keeps its own
+    rest = replace(rest, weights=share * rest.weights)
     maximiser = objective.maximiser.without(component)
     return replace(objective, maximiser=maximiser), maximiser.hold(rest)
 

@@ -94,9 +94,7 @@ class Objective:
             objective=log_likelihood + self.maximiser.log_prior(at),
             gradient_norm=self.maximiser.gradient_norm(at, whiteners, statistics),
             update=update,
-            collapsed=self.find_collapsed(
-                update, statistics.counts[: at.n_components]
-            ),
+            collapsed=self.find_collapsed(update, statistics.counts),
         )
 
     def find_collapsed(self, update: MixtureParameters, counts: Floats) -> int | None:
@@ -113,7 +111,7 @@ class Objective:
                 [is_positive_definite(matrix) for matrix in covariances], narrowest, 0.0
             )
         row = self.n_observations / self.observations.n_rows
-        counts = counts + self.maximiser.rows_of_prior(update)
+        counts = counts[: update.n_components] + self.maximiser.rows_of_prior(update)
         bad = ~(narrowest > SINGULAR_BELOW) | (counts < EMPTY_BELOW * row)
         bad &= self.maximiser.is_free(len(counts)) > 0
         return int(np.argmin(np.where(bad, narrowest, np.inf))) if bad.any() else None
