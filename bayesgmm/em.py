@@ -145,8 +145,8 @@ class EMRun:
 
     def on_collinear_data(self) -> "EMRun":
         """Return the run with the status of a fit that has a floor in its way."""
-        collapsed = self.status is Status.COLLAPSED
-        return self if collapsed else replace(self, status=Status.SINGULAR)
+        without = self.status in (Status.COLLAPSED, Status.REPAIRED)
+        return self if without else replace(self, status=Status.SINGULAR)
 
     def with_positions(self, positions: Ints) -> "EMRun":
         """Return the run with the rows of a collapse counted among all rows."""

@@ -117,7 +117,7 @@ def _build_maximiser(settings, family, table, overall):
         prior,
         check_fixed_weights(settings.fixed_weights, k),
         check_frozen(settings.frozen, given, family),
-        repair,
+        repair=repair,
     )
 
 
