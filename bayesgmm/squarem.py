@@ -16,6 +16,10 @@ from bayesgmm._typing import Floats
 from bayesgmm.parameters import MixtureParameters
 
 
+# Weights below have no reciprocal.
+TINY = np.finfo(float).tiny
+
+
 class Change(NamedTuple):
     """A difference of two mixtures, in log shares, means and covariances."""
 
@@ -81,10 +85,8 @@ def _longest_valid(start, step, bend, length):
     """Shorten the extrapolation towards the plain two steps until it is a mixture."""
     while length > 1.01:  # length 1 is the second step itself
         point = _move(start, step, bend, length)
-        if is_positive_definite(point.covariances):
-            point = _member(point, near=start)
-            if is_positive_definite(point.covariances):  # not if a weight underflowed
-                return point
+        if point.weights.min() > TINY and is_positive_definite(point.covariances):
+            return _member(point, near=start)
         length = (length + 1) / 2
     return None
 
