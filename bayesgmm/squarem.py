@@ -15,7 +15,6 @@ import numpy as np
 from bayesgmm._typing import Floats
 from bayesgmm.parameters import MixtureParameters
 
-
 # Weights below have no reciprocal.
 TINY = np.finfo(float).tiny
 

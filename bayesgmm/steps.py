@@ -99,7 +99,7 @@ class Objective:
 
     def find_collapsed(self, update: MixtureParameters, counts: Floats) -> int | None:
         """Return the worst component without spread or rows, None if all are well."""
-        covariances = update.covariances
+        covariances, counts = update.covariances, counts[: update.n_components]
         if not np.isfinite(covariances).all():  # volumes relative to one that is none
             return int(np.argmin(counts))
         relative = self._yardstick.T @ covariances @ self._yardstick
@@ -111,7 +111,7 @@ class Objective:
                 [is_positive_definite(matrix) for matrix in covariances], narrowest, 0.0
             )
         row = self.n_observations / self.observations.n_rows
-        counts = counts[: update.n_components] + self.maximiser.rows_of_prior(update)
+        counts = counts + self.maximiser.rows_of_prior(update)
         bad = ~(narrowest > SINGULAR_BELOW) | (counts < EMPTY_BELOW * row)
         bad &= self.maximiser.is_free(len(counts)) > 0
         return int(np.argmin(np.where(bad, narrowest, np.inf))) if bad.any() else None
