@@ -85,7 +85,9 @@ def _longest_valid(start, step, bend, length):
     while length > 1.01:  # length 1 is the second step itself
         point = _move(start, step, bend, length)
         if point.weights.min() > TINY and is_positive_definite(point.covariances):
-            return _member(point, near=start)
+            point = _member(point, near=start)
+            if is_positive_definite(point.covariances):  # tiny weights can undo it
+                return point
         length = (length + 1) / 2
     return None
 

@@ -47,9 +47,8 @@ ROWS = {
     ],
     "E inference": [
         "candidates collapse constraints em fitting imputation incomplete information "
-        "labelled "
-        "maximise moves observations optima overall race restarts search squarem "
-        "starts steps",
+        "labelled maximise moves observations optima overall race restarts search "
+        "squarem starts steps",
         "marginal",
     ],
     "F posterior": ["posterior"],
