@@ -43,7 +43,7 @@ def find_clutter(X: Floats) -> Any:
         return np.zeros(n, dtype=bool)
     rows = np.random.default_rng(0).permutation(n)[:MOST_ROWS]
     neighbour = min(NEIGHBOUR, len(rows) - 1)
-    distances = KDTree(Z[rows]).query(Z, [neighbour + 1])[0][:, 0]
+    distances = KDTree(Z[rows]).query(Z, k=neighbour + 1)[0][:, -1]
     share = _share_of_clutter(distances, neighbour, X.shape[1])
     n_noise = int(np.clip(share, SMALLEST_SHARE, LARGEST_SHARE) * n)
     is_noise = np.zeros(n, dtype=bool)
