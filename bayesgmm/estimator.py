@@ -101,7 +101,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         every start the same, so there is one.
     responsibilities_init : array-like, optional
         Shares of components in rows, of shape (n_samples, n_components), or a label
-        0, 1, ... for every row: the one start is the M-step that they lead to.
+        0, 1, ... for every row: the one start is the M-step that they lead to. With
+        `noise` the last column, or label, is noise.
     random_state : int, RandomState or None
         The same number gives the same bits.
     warm_start : bool
@@ -265,7 +266,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         weight = check_sample_weight(sample_weight, table.n_observations)
         allowed = check_labels(labels, table.n_observations, self.n_components)
         begin = check_responsibilities(
-            self.responsibilities_init, table.n_observations, self.n_components
+            self.responsibilities_init,
+            table.n_observations,
+            self.n_components + (self.noise is not None),
         )
         table, positions, weight, allowed, begin = _drop_weightless(
             table, weight, allowed, begin

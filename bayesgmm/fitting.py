@@ -221,19 +221,22 @@ def _starts(settings, objective, table, weight, allowed, responsibilities):
     feature_names = table.feature_names
     family = _family(settings, table.n_features)
     X = fill_gaps(table.values, weight, objective.reference, family)
-    clutter = np.zeros(len(X), dtype=bool)
+    of_noise, kept = None, slice(None)
     if settings.noise is not None:
-        clutter = find_clutter(X) & (True if allowed is None else allowed.all(axis=1))
+        of_noise = _begin_noise(X, allowed, responsibilities)
+        kept = of_noise < 1
+    if responsibilities is not None:
+        responsibilities = responsibilities[kept, : settings.n_components]
     starts = Starts(
         objective,
-        X[~clutter] if clutter.any() else X,
+        X[kept],
         settings.n_components,
         family,
         feature_names,
         settings.init_params,
         _given(settings, len(feature_names)),
-        responsibilities if responsibilities is None else responsibilities[~clutter],
-        weight if weight is None else weight[~clutter],
+        responsibilities,
+        weight if weight is None else weight[kept],
         settings.reg_covar,
     )
     random = check_random_state(settings.random_state)
@@ -245,10 +248,20 @@ def _starts(settings, objective, table, weight, allowed, responsibilities):
         if means is not None:  # labelled rows say where every component begins
             told = replace(starts, given=replace(starts.given, means=means))
             drawn = chain(told.draw(1, entropy), drawn)
-    if settings.noise is None:
+    if of_noise is None:
         return drawn
-    box, share = find_box(X, settings.noise), clutter.mean()
-    return (start.add_noise(box, share) for start in drawn)
+    box, share = find_box(X, settings.noise), np.average(of_noise, weights=weight)
+    return (start.add_noise(box, float(share)) for start in drawn)
+
+
+def _begin_noise(X, allowed, responsibilities):
+    """Return the share of every row that is noise to begin with."""
+    if responsibilities is not None:
+        return responsibilities[:, -1]
+    clutter = find_clutter(X)
+    if allowed is not None:
+        clutter &= allowed.all(axis=1)
+    return clutter.astype(np.float64)
 
 
 def _last(settings, feature_names) -> MixtureParameters:
