@@ -6,6 +6,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
+from sklearn import config_context
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from test_incomplete import groups, mixture, with_gaps
 
 from bayesgmm import GaussianMixture
@@ -187,3 +190,12 @@ def test_wrong_labels_are_refused(name):
     with pytest.raises(InputError) as caught:
         GaussianMixture(2).fit(X, labels=labels)
     assert str(caught.value) == message
+
+
+def test_labels_are_routed_through_a_pipeline():
+    with config_context(enable_metadata_routing=True):
+        em = GaussianMixture(2, random_state=0).set_fit_request(labels=True)
+        told = make_pipeline(StandardScaler(), em).fit(X, labels=SOME)
+    scaled = StandardScaler().fit_transform(X)
+    direct = GaussianMixture(2, random_state=0).fit(scaled, labels=SOME)
+    assert_array_equal(told[-1].means_, direct.means_)
