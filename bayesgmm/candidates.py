@@ -20,7 +20,7 @@ from bayesgmm.squarem import is_positive_definite
 from bayesgmm.steps import Objective
 
 # Of the splits of a smaller fit, the most promising.
-SPLITS = 2
+SPLITS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,9 +23,14 @@ def contains(larger: str, smaller: str) -> bool:
     return all(more >= less for more, less in pairs)
 
 
+def freedom(name: str) -> int:
+    """Count how much a family allows: more than any that it contains."""
+    return sum(_freedoms(name))
+
+
 def simple_first(names: Collection[str]) -> list[str]:
     """Return families so that each comes after all that it contains."""
-    return sorted(names, key=lambda name: sum(_freedoms(name)))
+    return sorted(names, key=freedom)
 
 
 def largest_within(name: str, names: Collection[str]) -> list[str]:

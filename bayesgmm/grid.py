@@ -42,6 +42,8 @@ class Grid:
         Starts by k-means++ in every cell, beside the others.
     n_folds : int
         Parts of the rows for cross-validation.
+    n_jobs : int or None
+        Processes.
     """
 
     table: Table
@@ -49,7 +51,8 @@ class Grid:
     sizes: tuple[int, ...]
     families: tuple[str, ...]
     n_init: int
-    n_folds: int
+    n_folds: int = 2
+    n_jobs: int | None = None
 
     def __len__(self) -> int:
         """Count the cells."""
@@ -68,7 +71,7 @@ class Grid:
         """Yield the cells, sizes ascending and simple families first."""
         objectives = {name: self._objective(name) for name in self.families}
         partitions = Partitions.of(self.rows, self.n_init, seed)
-        return search_grid(objectives, self.sizes, partitions)
+        return search_grid(objectives, self.sizes, partitions, self.n_jobs)
 
     def take(self, rows: Ints, sample_weight: Floats | None) -> "Grid":
         """Return the same grid for some of the rows, with these weights."""
@@ -132,7 +135,7 @@ def check_families(covariance_type: Any, n_features) -> tuple[str, ...]:
 
 
 def check_grid(
-    X, n_components, covariance_type, n_init, n_folds, sample_weight
+    X, n_components, covariance_type, n_init, sample_weight=None, n_folds=2, n_jobs=None
 ) -> Grid:
     """Check the arguments of a selection; leave rows of weight zero out."""
     sizes = check_sizes(n_components)
@@ -141,6 +144,8 @@ def check_grid(
     families = check_families(covariance_type, table.n_features)
     weight = check_sample_weight(sample_weight, table.n_observations)
     n_folds = check_count("n_folds", n_folds, at_least=2)
+    if n_jobs is not None and n_jobs != -1:
+        check_count("n_jobs", n_jobs)
     if n_folds > table.n_observations:
         raise InputError(
             "n_folds",
@@ -148,7 +153,7 @@ def check_grid(
             f"{n_folds} for {table.n_observations} rows",
             "For example `n_folds=2`.",
         )
-    grid = Grid(table, weight, sizes, families, n_init, n_folds)
+    grid = Grid(table, weight, sizes, families, n_init, n_folds, n_jobs)
     if weight is None or weight.all():
         return grid
     rows = np.flatnonzero(weight)

@@ -56,7 +56,7 @@ def likelihood_ratio_test(
     covariance_type: str = "full",
     *,
     n_replicates: int = 99,
-    n_init: int = 2,
+    n_init: int = 1,
     random_state: Any = None,
     progress: bool = True,
 ) -> LikelihoodRatioTest:
@@ -108,8 +108,8 @@ def likelihood_ratio_test(
     alternative = _check_alternative(alternative, n_components)
     check_count("n_replicates", n_replicates)
     sizes = (n_components, alternative)
-    grid = check_grid(X, sizes, covariance_type, n_init, 2, None)
-    if len(grid.families) > 1:
+    grid = check_grid(X, sizes, covariance_type, n_init)
+    if len(grid.families) != 1:
         raise InputError(
             "covariance_type", "be one family", "several", 'For example "VVV".'
         )

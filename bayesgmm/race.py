@@ -11,7 +11,7 @@ from bayesgmm.optima import is_spurious
 from bayesgmm.steps import ROUNDING, Objective
 
 # Steps from every start; then more from the best few; then the best goes on to its end.
-SHORT, LONGER = 10, 20
+SHORT, LONGER = 5, 15
 PROMISING = 3
 # Runs that go on to their end if none before them can be kept.
 MOST_ENDS = 5

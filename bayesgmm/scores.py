@@ -71,9 +71,9 @@ def _n_parameters(cell, n_features):
 
 
 def rank(table: pd.DataFrame, criterion: str) -> pd.DataFrame:
-    """Return the rows that have a value, best first; of equal ones the smaller."""
+    """Return the rows that have a value, best first and spurious ones last."""
     known = table.dropna(subset=[criterion])
-    return known.sort_values([criterion, "n_parameters"], kind="stable")
+    return known.sort_values(["spurious", criterion, "n_parameters"], kind="stable")
 
 
 def pivot(table: pd.DataFrame, criterion: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
 
 from bayesgmm.candidates import (
     Candidate,
@@ -18,7 +19,7 @@ from bayesgmm.candidates import (
     repeat_largest,
     splits,
 )
-from bayesgmm.contains import largest_within, simple_first
+from bayesgmm.contains import freedom, largest_within, simple_first
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import Status
 from bayesgmm.observations import Complete
@@ -94,9 +95,12 @@ class Task:
 
 
 def search_grid(
-    objectives: Mapping[str, Objective], sizes: Sequence[int], partitions: Partitions
+    objectives: Mapping[str, Objective],
+    sizes: Sequence[int],
+    partitions: Partitions,
+    n_jobs: int | None = None,
 ) -> Iterator[Cell]:
-    """Fit every size with every family, the simple ones first.
+    """Fit every size with every family, each after all that it contains.
 
     Parameters
     ----------
@@ -105,19 +109,36 @@ def search_grid(
     sizes : sequence of int
         Numbers of components, ascending.
     partitions : Partitions
+    n_jobs : int, optional
+        Processes; by default this one. The fits are the same.
     """
     found: dict[tuple[int | None, str], Cell] = {}
     names = simple_first(objectives)
-    for smaller, size in zip([None, *sizes], sizes, strict=False):
-        parts = tuple(partitions.into(size))
-        for name in names:
-            within = [(size, other) for other in largest_within(name, names)]
-            within = tuple(found[key] for key in within if key in found)
-            task = Task(size, name, within, found.get((smaller, name)), parts)
-            cell = fit_cell(objectives[name], task)
+    parts = {size: tuple(partitions.into(size)) for size in sizes}
+    smaller = dict(zip(sizes, [None, *sizes], strict=False))
+
+    def task(size, name):
+        within = [(size, other) for other in largest_within(name, names)]
+        within = tuple(found[key] for key in within if key in found)
+        return Task(size, name, within, found.get((smaller[size], name)), parts[size])
+
+    run = Parallel(n_jobs, return_as="generator")
+    for wave in _waves(sizes, names):
+        tasks = [(objectives[name], task(size, name)) for size, name in wave]
+        for cell in run(delayed(fit_cell)(*each) for each in tasks):
+            assert isinstance(cell, Cell)
             if cell.parameters is not None:
-                found[size, name] = cell
+                found[cell.n_components, cell.covariance_type] = cell
             yield cell
+
+
+def _waves(sizes, names):
+    """Return cells in groups of which none contains another, each after its own."""
+    waves: dict[int, list[tuple[int, str]]] = {}
+    for place, size in enumerate(sizes):
+        for name in names:
+            waves.setdefault(place + freedom(name), []).append((size, name))
+    return [waves[number] for number in sorted(waves)]
 
 
 def fit_cell(objective: Objective, task: Task) -> Cell:

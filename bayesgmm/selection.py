@@ -56,7 +56,8 @@ class Selection:
         Parameters
         ----------
         criterion : str
-            A criterion of the table. Of equal values that with fewer parameters wins.
+            A criterion of the table. Spurious fits come after all others, and of equal
+            values that with fewer parameters is chosen.
 
         Returns
         -------
@@ -193,10 +194,11 @@ def select(
     covariance_type: Any = "all",
     criterion: str = "bic",
     *,
-    n_init: int = 2,
+    n_init: int = 1,
     n_folds: int = 5,
     random_state: Any = None,
     sample_weight: Any = None,
+    n_jobs: int | None = None,
     progress: bool = True,
 ) -> Selection:
     """Fit mixtures of many sizes and families, and choose one.
@@ -223,6 +225,9 @@ def select(
         The same number gives the same bits.
     sample_weight : array-like of shape (n_observations,), optional
         How often each row counts.
+    n_jobs : int, optional
+        Processes, -1 for one a core. Starting them takes seconds, so it pays for grids
+        that take longer; the result is the same.
     progress : bool
         Show a progress bar.
 
@@ -239,11 +244,11 @@ def select(
     Notes
     -----
     Every start has a few steps of EM and the best of them go on until the gradient is
-    zero. A fit with a component on just the rows that its covariance needs is kept only
-    if no other is as high as the models it contains; the table says where.
+    zero. A spurious fit, with a component on just the rows that its covariance needs,
+    is kept in a cell only if no other is as high as the models it contains.
 
-    Log-likelihoods count every row alike when rows are held out, NEC takes one
-    component as 1, and of equal values the model with fewer parameters is chosen.
+    A spurious fit is chosen only if there is no other; of equal values the one with
+    fewer parameters. NEC is 1 for one component.
 
     References
     ----------
@@ -259,7 +264,9 @@ def select(
     (3, 'EEE')
     """
     check_choice("criterion", criterion, CRITERIA)
-    grid = check_grid(X, n_components, covariance_type, n_init, n_folds, sample_weight)
+    grid = check_grid(
+        X, n_components, covariance_type, n_init, sample_weight, n_folds, n_jobs
+    )
     seed = int(check_random_state(random_state).randint(2**31))
     cells, table = judge(grid, criterion, seed, progress)
     ranked = rank(table, criterion)

@@ -140,3 +140,73 @@ def test_refuses_at_the_door(faithful, settings, argument):
     with pytest.raises(InputError) as caught:
         bg.select(faithful, **settings)
     assert caught.value.argument == argument
+
+
+def test_processes_find_the_same(faithful):
+    def values(n_jobs):
+        settings = {"random_state": 0, "progress": False, "n_jobs": n_jobs}
+        return bg.select(faithful, [1, 2, 3], ["EEE", "VVV"], **settings).table
+
+    pd.testing.assert_frame_equal(values(None), values(2))
+
+
+def test_weight_two_is_the_row_twice(faithful):
+    X = faithful.to_numpy()[:80]
+    weight = np.where(np.arange(80) < 30, 2.0, 1.0)
+    weight[70:] = 0.0
+    settings = {"covariance_type": ["EII", "VVV"], "progress": False}
+    once = bg.select(X, [1, 2], sample_weight=weight, random_state=0, **settings)
+    twice = np.vstack([X[:70], X[:30]])
+    twice = bg.select(twice, [1, 2], random_state=0, **settings)
+    names = ["log_likelihood", "bic", "aic", "icl", "nec"]
+    np.testing.assert_allclose(once.table[names], twice.table[names], rtol=1e-6)
+
+
+def test_held_out_deviance_is_that_of_fits_of_the_other_rows(faithful):
+    X = faithful.to_numpy()[:60]
+    settings = {"n_folds": 3, "random_state": 0, "progress": False}
+    s = bg.select(X, [1], ["VVV"], "cv", **settings)
+    fold = np.random.default_rng(s.seed).permutation(60) % 3
+    total = 0.0
+    for k in range(3):
+        seen = X[fold != k]
+        normal = multivariate_normal(seen.mean(axis=0), np.cov(seen.T, ddof=0))
+        total -= 2 * normal.logpdf(X[fold == k]).sum()
+    assert s.table["cv"].item() == pytest.approx(total, rel=1e-9)
+    assert s.choose("cv") == (1, "VVV")
+
+
+def test_collapsed_cells_have_no_criterion_and_are_never_chosen():
+    """Two far pairs of equal rows: any second component of its own volume collapses."""
+    rng = np.random.default_rng(0)
+    X = np.r_[np.repeat([50.0, 80.0], 3), rng.normal(size=12)][:, None]
+    s = bg.select(X, [1, 2, 3, 4], ["E", "V"], random_state=0, progress=False)
+    collapsed = s.table[s.table["status"] == "collapsed"]
+    assert len(collapsed)
+    assert collapsed[["bic", "aic", "icl", "nec"]].isna().all(axis=None)
+    assert worst_violation(s.table) <= 1e-6
+    assert s.choose("bic")[1] == "E"
+    with pytest.raises(InputError, match="collapsed"):
+        s.estimator(*collapsed[["n_components", "covariance_type"]].iloc[0])
+
+
+def test_stability_counts_choices(faithful):
+    s = bg.select(faithful, [1, 2], "EEE", random_state=0, progress=False)
+    table = s.stability(4, progress=False)
+    assert table.to_numpy().tolist() == [[2, "EEE", 4, 1.0]]
+    table = s.stability(2, resample=False, progress=False)
+    assert table["chosen"].sum() == 2
+
+
+def test_plot_has_a_line_for_each_family_and_circles_the_choice(small):
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    small.plot(ax=ax)
+    wide = small.pivot()
+    assert [line.get_label() for line in ax.lines] == list(wide.columns)
+    np.testing.assert_allclose(ax.lines[6].get_ydata(), wide["EEE"])
+    np.testing.assert_allclose(
+        ax.collections[0].get_offsets(), [[3, wide.loc[3, "EEE"]]]
+    )
+    assert "lower is better" in ax.get_ylabel()
