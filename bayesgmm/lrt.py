@@ -56,7 +56,7 @@ def likelihood_ratio_test(
     covariance_type: str = "full",
     *,
     n_replicates: int = 99,
-    n_init: int = 1,
+    n_init: int = 2,
     random_state: Any = None,
     progress: bool = True,
 ) -> LikelihoodRatioTest:

@@ -194,7 +194,7 @@ def select(
     covariance_type: Any = "all",
     criterion: str = "bic",
     *,
-    n_init: int = 1,
+    n_init: int = 2,
     n_folds: int = 5,
     random_state: Any = None,
     sample_weight: Any = None,

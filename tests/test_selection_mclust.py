@@ -8,9 +8,9 @@ import bayesgmm as bg
 
 pytestmark = pytest.mark.slow
 NAMES = ["acidity", "diabetes", "faithful", "galaxies", "iris", "penguins"]
-# Of about 600 fits so many may end below mclust's, which has other starts: a record of
-# how it stands, with the largest distance in log-likelihood.
-MOST_BELOW, LARGEST_DISTANCE = 18, 12.0
+# Of about 590 fits so many may end below mclust's, which has other starts, and so far
+# in log-likelihood: a record of how it stands (docs/mclust.md names them).
+MOST_BELOW, LARGEST_DISTANCE = 10, 7.0
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,18 @@ def test_best_is_at_least_mclusts(selections, mclust, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_icl_is_at_least_mclusts(selections, mclust, name):
-    theirs = max(x for row in mclust[name]["icl"].values() for x in row if x)
-    size, family = selections[name].choose("icl")
-    assert selections[name].to_mclust("icl").loc[size, family] >= theirs - 5e-3
+def test_icl_chooses_as_mclust_or_better(selections, mclust, name):
+    """Where the choice is the same, theirs may be crisper: it stopped early."""
+    values = {
+        (size, family): value
+        for family, row in mclust[name]["icl"].items()
+        for size, value in enumerate(row, start=1)
+        if value is not None
+    }
+    theirs = max(values, key=lambda key: values[key])
+    ours = selections[name].choose("icl")
+    reached = selections[name].to_mclust("icl").loc[ours]
+    assert ours == theirs or reached >= values[theirs]
 
 
 def test_few_cells_are_below_mclusts(selections, mclust):
