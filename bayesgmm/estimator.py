@@ -93,9 +93,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     split_merge : bool
         After the starts, leave the best optimum by merging two components and
         splitting another, as long as that leads higher [5]_; such runs count among
-        the starts. On by default, because on small data sets it finds the best known
-        optimum more often than twice the starts would. Nothing is moved if the user
-        numbered the components, by starting values or labels.
+        the starts. On by default: on small data sets it finds the best known optimum
+        as often as twice the starts, in two thirds of their time. Nothing is moved if
+        the user numbered the components, by starting values or labels.
     weights_init, means_init, precisions_init : array-like, optional
         Starting values in the shapes of the fitted attributes. Means given make
         every start the same, so there is one.
