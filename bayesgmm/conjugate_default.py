@@ -1,4 +1,4 @@
-"""The prior of Fraley and Raftery, scaled to the data, as mclust uses it."""
+"""The prior of Fraley and Raftery, scaled to the data."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +16,9 @@ from bayesgmm.validation import check_sample_weight, check_table
 SHRINKAGE = 0.01
 
 
-def _of_the_paper(n_features, n_components):  # noqa: ARG001
-    return n_features + 2
-
-
 # Degrees of freedom by which mclust's converged fits of several components are maxima,
 # where they are not the d + 2 of the paper: (n_features, n_components) -> degrees.
-_DEGREES: dict[str, Callable[[int, int], float]] = {
+_MCLUST_DEGREES: dict[str, Callable[[int, int], float]] = {
     "EEI": lambda d, k: d + 2 - k,
     "VEI": lambda d, k: (d + 5) / d - 3,  # noqa: ARG005
     "EVI": lambda d, k: (d + 4) / k - 3,
@@ -30,7 +26,7 @@ _DEGREES: dict[str, Callable[[int, int], float]] = {
     "VEV": lambda d, k: -d - 2,  # noqa: ARG005
 }
 # Where mclust's fits of several components are maxima without any scale.
-_WITHOUT_SCALE = ("EII",)
+_MCLUST_WITHOUT_SCALE = ("EII",)
 
 
 def conjugate_prior(
@@ -42,7 +38,7 @@ def conjugate_prior(
     shrinkage: float = SHRINKAGE,
     degrees_of_freedom: float | None = None,
 ) -> ConjugatePrior:
-    """Return the prior of Fraley and Raftery, scaled to the data, as mclust uses it.
+    """Return the prior of Fraley and Raftery, scaled to the data.
 
     Parameters
     ----------
@@ -55,8 +51,7 @@ def conjugate_prior(
     shrinkage : float
         How many rows at the mean of all data every component has beside its own.
     degrees_of_freedom : float, optional
-        ``n_features + 2`` is that of the paper. None is mclust's, which is another for
-        several components of "EEI", "VEI", "EVI", "EEV" and "VEV".
+        By default ``n_features + 2``.
 
     Returns
     -------
@@ -64,21 +59,13 @@ def conjugate_prior(
         Its scale is the covariance of all rows over ``n_components ** (2 /
         n_features)``; for balls and families with the features as axes, that factor
         times the mean of the variances, so there features should be in comparable
-        units. It is zero for several components of "EII", as mclust's. If columns are
-        collinear, or there are no more rows than columns, the covariance has no spread
-        in some direction and only its diagonal is used.
+        units. If columns are collinear, or there are no more rows than columns, the
+        covariance has no spread in some direction and only its diagonal is used.
 
     Raises
     ------
     InputError
         If the data cannot carry a mixture of `n_components`.
-
-    Notes
-    -----
-    In six families mclust departs from the one rule of the paper as soon as there are
-    several components. The defaults here are those under which mclust's converged fits
-    are maxima. For the rule of the paper give ``degrees_of_freedom=n_features + 2``,
-    and a `ConjugatePrior` with a scale for "EII".
 
     References
     ----------
@@ -101,16 +88,15 @@ def conjugate_prior(
     check_fittable(table, n_components, distinct=False)
     weight = check_sample_weight(sample_weight, table.n_observations)
     overall = Overall.of(table.values, weight)
-    prior = default_conjugate(
-        overall, n_components, family, table.feature_names, shrinkage
-    )
-    if degrees_of_freedom is None:
-        return prior
-    return replace(prior, degrees_of_freedom=float(degrees_of_freedom))
+    prior = default_conjugate(overall, n_components, family, table.feature_names)
+    degrees = prior.degrees_of_freedom
+    if degrees_of_freedom is not None:
+        degrees = float(degrees_of_freedom)
+    return replace(prior, shrinkage=shrinkage, degrees_of_freedom=degrees)
 
 
 def default_conjugate(
-    overall: Overall, n_components, family, feature_names, shrinkage=SHRINKAGE
+    overall: Overall, n_components, family, feature_names
 ) -> ConjugatePrior:
     """Return `conjugate_prior` of data that were checked."""
     mean, covariance, total = overall
@@ -121,25 +107,35 @@ def default_conjugate(
             f"a sum of {total:g}",
             "Scale weights that are no counts to a mean of one.",
         )
-    name, d = family.mclust_name, len(mean)
+    d = len(mean)
     scale = spread_in_all_directions(covariance) * total / (total - 1)
     scale /= n_components ** (2 / d)
     if not has_matrices(family):
         scale = np.trace(scale) / d * np.eye(d)
-    several = n_components > 1
-    degrees = _DEGREES.get(name, _of_the_paper) if several else _of_the_paper
-    if several and name in _WITHOUT_SCALE:
-        scale = np.zeros_like(scale)
-    return ConjugatePrior(
-        mean,
-        shrinkage,
-        float(degrees(d, n_components)),
-        scale,
-        feature_names,
-    )
+    return ConjugatePrior(mean, SHRINKAGE, d + 2.0, scale, feature_names)
 
 
-PRIORS = {"default": default_conjugate}
+def _mclust_conjugate(
+    overall: Overall, n_components, family, feature_names
+) -> ConjugatePrior:
+    """Return the prior under which mclust's fits with its default prior are maxima.
+
+    In six families mclust departs from the paper as soon as there are several
+    components.
+    """
+    prior = default_conjugate(overall, n_components, family, feature_names)
+    name = family.mclust_name
+    if n_components == 1:
+        return prior
+    if name in _MCLUST_WITHOUT_SCALE:
+        return replace(prior, scale=np.zeros_like(prior.scale))
+    if name not in _MCLUST_DEGREES:
+        return prior
+    degrees = _MCLUST_DEGREES[name](len(prior.mean), n_components)
+    return replace(prior, degrees_of_freedom=float(degrees))
+
+
+PRIORS = {"default": default_conjugate, "mclust": _mclust_conjugate}
 
 
 def resolve_prior(

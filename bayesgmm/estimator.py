@@ -52,9 +52,10 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     reg_covar : float
         Added to the variances, in squared units of the data. Needed by no fit; a
         cure for components that collapse.
-    prior : None, "default" or ConjugatePrior
+    prior : None, "default", "mclust" or ConjugatePrior
         "default" maximises the posterior density under the prior of Fraley and
         Raftery: see `conjugate_prior`, which makes it. No component can collapse.
+        "mclust" is that of mclust's fits, which depart from it in six families.
     fixed_weights : None, "equal" or array-like of shape (n_components,)
         Weights that are held, in the order of the components. `bic` does not count
         them.

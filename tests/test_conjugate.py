@@ -64,7 +64,7 @@ def test_maxima_under_the_default_prior_are_those_of_mclust(name, golden):
     X, partitions = numbers(name), golden("mclust_fits.json")[name]["init_labels"]
     for fit in golden("mclust_map.json")[name]:
         labels = np.array(list(partitions[str(fit["G"])])).astype(int)
-        em = from_partition(X, labels - labels.min(), fit["model"]).fit(X)
+        em = from_partition(X, labels - labels.min(), fit["model"], "mclust").fit(X)
         assert em.converged_
         wide = (fit["model"], fit["G"]) in NO_MAXIMUM
         expected = pytest.approx(fit["loglik"], abs=2e-3 if wide else 1e-3)
