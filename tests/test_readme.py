@@ -47,3 +47,12 @@ def test_step_by_step_leaves_a_picture(run):
     _, printed, files = run(BLOCKS[1])
     assert "The chains agree" in printed
     assert files == {"ellipses.png"}
+
+
+@pytest.mark.slow
+def test_em_alone_prints_the_best_few(run):
+    variables, printed, files = run(BLOCKS[2])
+    assert printed.startswith("56 mixtures of 272 observations by BIC")
+    assert variables["selection"].choose("bic") == (3, "EEE")  # mclust's choice too
+    assert variables["bootstrap"]["posterior"].sizes["draw"] == 100
+    assert files == set()
