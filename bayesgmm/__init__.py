@@ -118,8 +118,8 @@ class _Package(ModuleType):
     """A package whose functions are not hidden by the modules they live in.
 
     The import system binds each submodule on its package. `relabel`, `diagnose`,
-    `membership` and `compare` are functions in modules of the same name; there the
-    public function wins. The modules stay importable: `from bayesgmm.compare import x`.
+    `bootstrap` and others are functions in modules of the same name; there the public
+    function wins. The modules stay importable: `from bayesgmm.compare import x`.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -178,8 +178,8 @@ def _sample(em, table: Table, sample_weight, labels, weight_kind) -> Sample:
 def _objective(em, table: Table, sample: Sample):
     """Say what is maximised, all but the rows: those that count fix the yardsticks."""
     kept = np.flatnonzero(sample.counts)
-    rows = replace(table, values=table.values[kept], obs_ids=table.obs_ids[kept])
-    return build_objective(em, rows, (sample.counts * sample.importance)[kept])
+    weight = (sample.counts * sample.importance)[kept]
+    return build_objective(em, table.take(kept), weight)
 
 
 def _warn(runs: list[EMRun], n_collapsed: int):

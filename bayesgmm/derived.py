@@ -225,13 +225,13 @@ class DerivedMixtures:
 
     def _keep_parameters(self, parameters: MixtureParameters):
         """Set the parameters and the arrays that follow from them."""
-        compact, whiteners = parameters.family.compact, parameters.precisions_cholesky
+        compact = parameters.family.compact
         arrays = (
             parameters.weights,
             parameters.means,
             compact(parameters.covariances),
-            compact(whiteners),
-            compact(whiteners @ np.swapaxes(whiteners, -1, -2)),
+            compact(parameters.precisions_cholesky),
+            compact(parameters.precisions),
         )
         self.parameters_ = parameters
         vars(self).update(zip(self.ARRAYS, arrays, strict=True))

@@ -1,7 +1,6 @@
 """`GaussianMixture`: maximum likelihood with scikit-learn's names and manners."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -26,9 +25,8 @@ def _drop_weightless(table: Table, weight, *arrays):
     if weight is None or weight.all():
         return table, np.arange(table.n_observations), weight, *arrays
     kept = np.flatnonzero(weight)
-    rows = replace(table, values=table.values[kept], obs_ids=table.obs_ids[kept])
     of_rows = [None if array is None else array[kept] for array in (weight, *arrays)]
-    return rows, kept, *of_rows
+    return table.take(kept), kept, *of_rows
 
 
 class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):

@@ -75,23 +75,16 @@ class Grid:
 
     def take(self, rows: Ints, sample_weight: Floats | None) -> "Grid":
         """Return the same grid for some of the rows, with these weights."""
-        table = replace(
-            self.table,
-            values=np.ascontiguousarray(self.table.values[rows]),
-            obs_ids=self.table.obs_ids[rows],
-        )
-        return replace(self, table=table, sample_weight=sample_weight)
+        return replace(self, table=self.table.take(rows), sample_weight=sample_weight)
 
     def fit(self, cell: Cell) -> GaussianMixture:
         """Return an estimator fitted where the cell ended."""
         mixture = cell.parameters
         assert mixture is not None
-        whiteners = mixture.precisions_cholesky
-        precisions = whiteners @ np.swapaxes(whiteners, -1, -2)
         starts = {
             "weights_init": mixture.weights,
             "means_init": mixture.means,
-            "precisions_init": mixture.family.compact(precisions),
+            "precisions_init": mixture.family.compact(mixture.precisions),
         }
         em = GaussianMixture(cell.n_components, covariance_type=cell.covariance_type)
         em.set_params(**starts).fit(self.table, sample_weight=self.sample_weight)

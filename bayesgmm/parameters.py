@@ -98,6 +98,12 @@ class MixtureParameters:
         return invert_cholesky(self.covariances)
 
     @property
+    def precisions(self) -> Floats:
+        """Inverse covariances, shaped like `covariances`."""
+        whiteners = self.precisions_cholesky
+        return whiteners @ np.swapaxes(whiteners, -1, -2)
+
+    @property
     def quadratics(self) -> Quadratics:
         """The mixture as the kernels see it: components, then noise if there is any."""
         own = build_quadratics(self.weights, self.means, self.precisions_cholesky)

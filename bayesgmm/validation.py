@@ -1,8 +1,8 @@
 """The door for data: every array of the user is checked here, once."""
 
 import numbers
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import narwhals as nw
 import numpy as np
@@ -41,6 +41,10 @@ class Table:
     @property
     def n_features(self) -> int:
         return self.values.shape[1]
+
+    def take(self, rows: Any) -> Self:
+        """Return some of the rows, by their positions."""
+        return replace(self, values=self.values[rows], obs_ids=self.obs_ids[rows])
 
 
 # What to do with missing values: refuse them, or use what was observed of a row (full
