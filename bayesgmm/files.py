@@ -1,6 +1,5 @@
 """A table in, a folder of results out."""
 
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -157,6 +156,8 @@ def _check_numbers(frame: pd.DataFrame) -> None:
 def save_analysis(analysis: Any, directory: str | Path) -> Path:
     """Write report.html, posterior.nc, em.json and membership.csv into a folder.
 
+    `GaussianMixture.load` reads em.json.
+
     Parameters
     ----------
     analysis : Analysis
@@ -176,17 +177,11 @@ def save_analysis(analysis: Any, directory: str | Path) -> Path:
     folder = check_writable_folder(directory)
     with replacing(folder / "posterior.nc") as path:
         analysis.posterior.to_netcdf(path, engine="h5netcdf")
-    with replacing(folder / "em.json") as path:
-        path.write_text(json.dumps(_em_content(analysis.em), indent=1))
+    analysis.em.save(folder / "em.json")
     with replacing(folder / "membership.csv") as path:
         _membership_table(analysis.membership).to_csv(path)
     write_report(analysis, folder / "report.html")
     return folder
-
-
-def _em_content(em: Any) -> dict[str, Any]:
-    scores = {"log_likelihood": float(em.log_likelihood_)}
-    return scores | em.parameters_.to_dict()
 
 
 def _membership_table(membership: Any) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy.stats import wishart
 
 from bayesgmm.compare import compare
+from bayesgmm.estimator import GaussianMixture
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.validation import check_table
@@ -91,7 +92,8 @@ def made_up_diagnosis() -> SimpleNamespace:
 def made_up_analysis(X: pd.DataFrame, parameters: MixtureParameters) -> SimpleNamespace:
     """Return what `fit` would, without fitting."""
     posterior = made_up_posterior(parameters, len(X))
-    em = SimpleNamespace(parameters_=parameters, log_likelihood_=-1130.264)
+    em = GaussianMixture.from_parameters(parameters)
+    em.log_likelihood_ = -1130.264
     return SimpleNamespace(
         data=check_table(X),
         em=em,

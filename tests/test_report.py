@@ -1,6 +1,5 @@
 """The story of an analysis: its numbers, its page and its files."""
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ import pytest
 import xarray as xr
 from made_up import faithful_parameters, made_up_analysis
 
-from bayesgmm import datasets
+from bayesgmm import GaussianMixture, datasets
 from bayesgmm.atomic import check_writable_folder, replacing
 from bayesgmm.errors import InputError
 from bayesgmm.files import read_table, save_analysis
@@ -244,9 +243,9 @@ class TestFiles:
 
     def test_em_comes_back(self, analysis, tmp_path):
         folder = save_analysis(analysis, tmp_path)
-        content = json.loads((folder / "em.json").read_text())
-        assert content["log_likelihood"] == -1130.264
-        back = MixtureParameters.from_dict(content)
+        em = GaussianMixture.load(folder / "em.json")
+        assert em.log_likelihood_ == -1130.264
+        back = em.parameters_
         np.testing.assert_array_equal(back.means, [[2.036, 54.48], [4.290, 79.97]])
         assert back.feature_names == ("eruptions", "waiting")
 
