@@ -27,9 +27,11 @@ class LikelihoodRatioTest:
     statistic : float
         Twice the gain in log-likelihood.
     p_value : float
-        ``(1 + #{replicates >= statistic}) / (1 + n_replicates)``.
+        ``(1 + #{replicates >= statistic}) / (1 + n_replicates)``, of the replicates
+        whose null could be fitted.
     replicates : array of shape (n_replicates,)
-        The statistic of data drawn from the null's fit.
+        The statistic of data drawn from the null's fit; NaN where the null's fit to
+        them collapsed.
     """
 
     null: int
@@ -40,11 +42,12 @@ class LikelihoodRatioTest:
     replicates: Floats
 
     def __str__(self) -> str:
-        high = np.quantile(self.replicates, 0.95)
+        known = self.replicates[~np.isnan(self.replicates)]
+        high = np.quantile(known, 0.95) if len(known) else np.nan
         return (
             f"{self.null} against {self.alternative} components, "
             f"{self.covariance_type}: likelihood ratio {self.statistic:.3f}, p = "
-            f"{self.p_value:.3g}. Of {len(self.replicates)} data sets drawn from "
+            f"{self.p_value:.3g}. Of {len(known)} data sets drawn from "
             f"{self.null} components, 95% are below {high:.3f}."
         )
 
@@ -125,7 +128,8 @@ def likelihood_ratio_test(
     drawn = (_ratio(_draw(grid, null, random), random)[0] for _ in range(n_replicates))
     text = f"Testing {n_components} against {alternative} components"
     replicates = np.array(list(track(drawn, n_replicates, text, progress)))
-    p_value = (1 + np.sum(replicates >= statistic)) / (1 + n_replicates)
+    known = replicates[~np.isnan(replicates)]  # the others say nothing either way
+    p_value = (1 + np.sum(known >= statistic)) / (1 + len(known))
     return LikelihoodRatioTest(
         n_components,
         alternative,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
+from bayesgmm import lrt
 from bayesgmm.errors import InputError
 
 
@@ -76,3 +77,15 @@ def test_refuses_at_the_door(settings, argument):
     with pytest.raises(InputError) as caught:
         bg.likelihood_ratio_test(X, **settings)
     assert caught.value.argument == argument
+
+
+def test_replicates_that_collapsed_are_no_evidence(monkeypatch):
+    """Of four replicates two cannot be fitted, and one of the others is higher."""
+    ratios = iter([5.0, np.nan, 6.0, np.nan, 1.0])
+    monkeypatch.setattr(lrt, "_ratio", lambda *_: (next(ratios), object()))
+    monkeypatch.setattr(lrt, "_draw", lambda grid, *_: grid)
+    X = bg.datasets.load("galaxies")
+    test = bg.likelihood_ratio_test(X, n_replicates=4, random_state=0, progress=False)
+    assert test.p_value == 2 / 3
+    assert "Of 2 data sets" in str(test)
+    assert "nan" not in str(test)
