@@ -179,7 +179,11 @@ def _objective(em, table: Table, sample: Sample):
     """Say what is maximised, all but the rows: those that count fix the yardsticks."""
     kept = np.flatnonzero(sample.counts)
     weight = (sample.counts * sample.importance)[kept]
-    return build_objective(em, table.take(kept), weight)
+    objective = build_objective(em, table.take(kept), weight)
+    maximiser = objective.maximiser.hold_as(em.parameters_)
+    if getattr(em, "status_", None) is Status.REPAIRED:
+        maximiser = maximiser.repaired() or maximiser
+    return replace(objective, maximiser=maximiser)
 
 
 def _warn(runs: list[EMRun], n_collapsed: int):

@@ -1,5 +1,7 @@
 """What a fit is told to hold: weights, and whole components."""
 
+from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -60,7 +62,7 @@ def check_frozen(frozen: Any, given: Given, family: CovarianceFamily) -> Frozen 
         If there are no such components, no values to hold them at, or if components of
         the family share something: then one cannot stay while others move.
     """
-    components = tuple(frozen)
+    components = _whole(frozen)
     if not components:
         return None
     if family.mclust_name not in _APART:
@@ -80,6 +82,19 @@ def check_frozen(frozen: Any, given: Given, family: CovarianceFamily) -> Frozen 
     _check_places(components, len(given.means))
     held = list(components)
     return Frozen(components, given.means[held], given.covariances[held])
+
+
+def _whole(frozen) -> tuple[int, ...]:
+    listed = tuple(frozen) if isinstance(frozen, Iterable) else (frozen,)
+    whole = [isinstance(c, Integral) and not isinstance(c, bool) for c in listed]
+    if isinstance(frozen, Iterable) and all(whole):
+        return tuple(map(int, listed))
+    raise InputError(
+        "frozen",
+        "be a sequence of whole numbers",
+        repr(frozen),
+        "For example `frozen=[0]`, or () for none.",
+    )
 
 
 def _check_places(components, n_components):

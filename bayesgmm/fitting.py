@@ -212,9 +212,10 @@ def _best(runs, objective):
 
 def _numbers_components(settings):
     """Tell whether the user did, by what he gave for each of them."""
-    weights = settings.fixed_weights is not None and settings.fixed_weights != "equal"
-    starts = (settings.means_init, settings.responsibilities_init)
-    return weights or any(start is not None for start in starts)
+    weights = settings.fixed_weights
+    numbers = None if isinstance(weights, str) else weights
+    given = (numbers, settings.means_init, settings.responsibilities_init)
+    return any(each is not None for each in given)
 
 
 def _starts(settings, objective, table, weight, allowed, responsibilities):

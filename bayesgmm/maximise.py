@@ -73,18 +73,27 @@ class Maximiser:
         return replace(self, weights=weights, frozen=frozen)
 
     def hold(self, point: MixtureParameters) -> MixtureParameters:
-        """Return a point with what is held where it is held, and counted."""
-        n_held, (k, d) = 0, point.means.shape
+        """Return a point with what is held where it is held, and noted."""
+        weights_held, frozen = self.weights is not None, ()
         if self.weights is not None:
-            point, n_held = replace(point, weights=self.weights), k - 1
+            point = replace(point, weights=self.weights)
         if self.frozen is not None:
             means, covariances = point.means.copy(), point.covariances.copy()
-            held = list(self.frozen.components)
-            means[held] = self.frozen.means
-            covariances[held] = self.frozen.covariances
+            frozen = self.frozen.components
+            means[list(frozen)] = self.frozen.means
+            covariances[list(frozen)] = self.frozen.covariances
             point = replace(point, means=means, covariances=covariances)
-            n_held += len(held) * (d + point.family.n_parameters(1, d))
-        return replace(point, n_held=n_held)
+        return replace(point, weights_held=weights_held, frozen=frozen)
+
+    def hold_as(self, fit: MixtureParameters) -> "Maximiser":
+        """Return what is maximised where all is held that a fit holds."""
+        places = list(fit.frozen)
+        frozen = Frozen(fit.frozen, fit.means[places], fit.covariances[places])
+        return replace(
+            self,
+            weights=fit.weights if fit.weights_held else None,
+            frozen=frozen if places else None,
+        )
 
     def is_free(self, n_components: int) -> Floats:
         """Return 1 for every component that may move, 0 for one that is frozen."""

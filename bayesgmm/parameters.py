@@ -29,8 +29,10 @@ class MixtureParameters:
     feature_names : tuple of str
     component_names : tuple of str or None
         None until somebody names them: see `rename`.
-    n_held : int
-        How many of the free numbers a fit was told and did not estimate.
+    weights_held : bool
+        Whether a fit was told the weights, and did not estimate them.
+    frozen : tuple of int
+        Components whose means and covariances a fit was told.
     noise : Noise or None
         A component of uniform density. It is not counted in `n_components`, and
         `weights` sum to one minus its weight.
@@ -42,7 +44,8 @@ class MixtureParameters:
     covariance_type: str
     feature_names: tuple[str, ...]
     component_names: tuple[str, ...] | None = None
-    n_held: int = 0
+    weights_held: bool = False
+    frozen: tuple[int, ...] = ()
     noise: Noise | None = None
 
     @property
@@ -72,6 +75,13 @@ class MixtureParameters:
         k, d = self.means.shape
         of_noise = 0 if self.noise is None else 2
         return k - 1 + k * d + self.family.n_parameters(k, d) + of_noise - self.n_held
+
+    @property
+    def n_held(self) -> int:
+        """How many of the free numbers a fit was told and did not estimate."""
+        k, d = self.means.shape
+        of_one = d + self.family.n_parameters(1, d)
+        return (k - 1) * self.weights_held + len(self.frozen) * of_one
 
     @property
     def shares(self) -> Floats:
@@ -132,13 +142,14 @@ class MixtureParameters:
             A permutation of 0, 1, ...
         """
         order = np.asarray(order)
-        names = self.component_names
+        names, held = self.component_names, self.frozen
         return replace(
             self,
             weights=self.weights[order],
             means=self.means[order],
             covariances=self.covariances[order],
             component_names=None if names is None else tuple(names[k] for k in order),
+            frozen=tuple(int(place) for place in np.flatnonzero(np.isin(order, held))),
         )
 
     def rename(self, names: Mapping[int | str, str]) -> "MixtureParameters":
@@ -201,7 +212,8 @@ class MixtureParameters:
             covariances=self.covariances[:, kept][:, :, kept],
             covariance_type=family.name if whole else family.on_fewer_features,
             feature_names=tuple(self.feature_names[j] for j in kept),
-            n_held=0,
+            weights_held=False,
+            frozen=(),
         )
 
     def conditional(self, given: Mapping[str | int, float]) -> "MixtureParameters":
@@ -272,7 +284,8 @@ class MixtureParameters:
             "weights": self.weights.tolist(),
             "means": self.means.tolist(),
             "covariances": self.covariances.tolist(),
-            "n_held": self.n_held,
+            "weights_held": self.weights_held,
+            "frozen": list(self.frozen),
             "noise": None if self.noise is None else self.noise.to_dict(),
         }
 
@@ -287,7 +300,8 @@ class MixtureParameters:
             covariance_type=content["covariance_type"],
             feature_names=tuple(content["feature_names"]),
             component_names=None if names is None else tuple(names),
-            n_held=content.get("n_held", 0),
+            weights_held=content.get("weights_held", False),
+            frozen=tuple(content.get("frozen", ())),
             noise=None if noise is None else Noise.from_dict(noise),
         )
 

@@ -109,7 +109,7 @@ def standard_errors(
     weight = np.ones(table.n_observations) if weight is None else weight
     meaning = find_weight_kind(weight_kind or getattr(em, "weight_kind", "frequency"))
     weight = meaning.rescale(weight)
-    chart = _chart(em, mixture)
+    chart = _chart(mixture)
     information = gather(
         mixture, chart, table.values, weight, meaning.score_weight(weight), allowed
     )
@@ -143,20 +143,10 @@ def _refuse_gaps(table: Table):
         )
 
 
-def _chart(em, mixture: MixtureParameters) -> Chart:
+def _chart(mixture: MixtureParameters) -> Chart:
     """Return coordinates of what the fit did not hold."""
-    settings = em if hasattr(em, "parameters_") else None
-    if settings is None and mixture.n_held:
-        raise InputError(
-            "em",
-            "be a fitted GaussianMixture where weights or components were held",
-            f"parameters of which {mixture.n_held} were held, without saying which",
-            "Pass the estimator itself.",
-        )
-    return chart_at(mixture).hold(
-        weights=getattr(settings, "fixed_weights", None) is not None,
-        components=getattr(settings, "frozen", ()),
-    )
+    chart = chart_at(mixture)
+    return chart.hold(weights=mixture.weights_held, components=mixture.frozen)
 
 
 # -- from coordinates to parameters --------------------------------------------------

@@ -12,7 +12,7 @@ from synthetic import joint
 import bayesgmm as bg
 from bayesgmm.dims import DIMS
 from bayesgmm.em import Status
-from bayesgmm.errors import InputError, UncertaintyWarning
+from bayesgmm.errors import CollapseWarning, InputError, UncertaintyWarning
 from bayesgmm.replicates import KINDS
 from bayesgmm.weight_kinds import WEIGHT_KINDS
 
@@ -394,3 +394,35 @@ def test_what_cannot_be_replicated_is_refused(X, one):
         resample(one, X[:, :1], "parametric")
     with pytest.raises(InputError, match="`n_replicates`"):
         resample(one, X, "parametric", 1)
+
+
+def fit_beside_repeated_rows(X, on_collapse, **settings):
+    """Fit groups of which the first, of one row five times, collapses."""
+    rows = np.vstack([np.full((5, 2), 30.0), X, X + 12.0])
+    em = bg.GaussianMixture(
+        3,
+        means_init=[[30.0, 30.0], X.mean(0), X.mean(0) + 12.0],
+        precisions_init=[np.eye(2)] * 3,
+        on_collapse=on_collapse,
+        **settings,
+    )
+    with pytest.warns(CollapseWarning):
+        return em.fit(rows), rows
+
+
+def test_a_dropped_component_leaves_what_is_held_to_the_others(X):
+    """Of three, so that places and weights of the settings are not those of the fit."""
+    held = {"frozen": [1], "fixed_weights": [0.2, 0.2, 0.6]}
+    em, rows = fit_beside_repeated_rows(X, "drop", **held)
+    replicates = resample(em, rows, "weighted_likelihood", n=4).posterior
+    np.testing.assert_allclose(replicates["weights"].values[0], [[0.25, 0.75]] * 4)
+    assert (replicates["means"].values[..., 0, :] == X.mean(0)).all()
+    assert (replicates["means"].values[..., 1, :].std(axis=1) > 0).all()
+
+
+def test_replicates_of_a_repaired_fit_have_its_prior(X):
+    """Without it components collapse onto the repeated row in every replicate."""
+    em, rows = fit_beside_repeated_rows(X, "repair")
+    assert em.status_ is Status.REPAIRED
+    replicates = resample(em, rows, "weighted_likelihood", n=4)
+    assert replicates.posterior.attrs["n_collapsed"] == 0

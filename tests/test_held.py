@@ -141,8 +141,25 @@ def test_held_numbers_are_carried_with_the_parameters():
     assert p.permute([1, 0]).n_held == 1
     assert MixtureParameters.from_dict(p.to_dict()).n_parameters == p.n_parameters
     old = p.to_dict()
-    del old["n_held"]
+    del old["weights_held"], old["frozen"]
     assert MixtureParameters.from_dict(old).n_held == 0
+
+
+def test_weights_may_be_held_at_an_array():
+    X, weights = two_groups(), [0.25, 0.75]
+    listed = GaussianMixture(2, fixed_weights=weights, random_state=0).fit(X)
+    array = GaussianMixture(2, fixed_weights=np.array(weights), random_state=0).fit(X)
+    assert_array_equal(array.means_, listed.means_)
+
+
+def test_what_is_frozen_stays_so_in_another_order():
+    em = GaussianMixture(2, frozen=np.array([0]), **VALUES).fit(two_groups())
+    turned = em.align_to(em.parameters_.permute([1, 0])).parameters_
+    assert em.parameters_.frozen == (0,)
+    assert turned.frozen == (1,)
+    assert_array_equal(turned.means[1], [0.0])
+    assert turned.n_parameters == em.parameters_.n_parameters == 3
+    assert MixtureParameters.from_dict(turned.to_dict()).frozen == (1,)
 
 
 VALUES = {"means_init": [[0.0], [3.0]], "precisions_init": [[[1.0]], [[1.0]]]}
@@ -169,6 +186,10 @@ VALUES = {"means_init": [[0.0], [3.0]], "precisions_init": [[[1.0]], [[1.0]]]}
             "Choose `covariance_type` 'full', 'diag' or 'spherical'",
         ),
         ({"on_collapse": "repare"}, "Did you mean 'repair'"),
+        ({"frozen": 1, **VALUES}, "`frozen` must be a sequence of whole numbers"),
+        ({"frozen": None}, "`frozen` must be a sequence of whole numbers"),
+        ({"frozen": [0.0], **VALUES}, "`frozen` must be a sequence of whole numbers"),
+        ({"frozen": [True], **VALUES}, "`frozen` must be a sequence of whole numbers"),
     ],
 )
 def test_what_cannot_be_held_is_refused(settings, text):
