@@ -334,7 +334,8 @@ REFUSED = [
         {"covariance_type": "diagonal"},
         "`covariance_type` must be a known name; got 'diagonal'. Did you mean 'diag'? "
         "Choose one of 'full', 'tied', 'diag', 'spherical', 'EII', 'EEI', 'VEI', "
-        "'EVI', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV', 'EEE', 'VVI', 'VII'.",
+        "'EVI', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV', 'EEE', 'VVI', 'VII', "
+        "'E', 'V'.",
     ),
     (
         {"n_components": 0},

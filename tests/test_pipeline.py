@@ -107,6 +107,6 @@ def test_a_collapsed_start_still_has_a_story():
 
 
 def test_too_many_groups_are_refused_before_fewer_are_fitted(monkeypatch):
-    monkeypatch.setattr("bayesgmm.fitting.run_em", None)  # calling it would fail
+    monkeypatch.setattr("bayesgmm.fitting.run_through", None)  # calling it would fail
     with pytest.raises(InputError, match="at least 273 rows"):
         bg.fit(bg.datasets.load("faithful"), [2, 273], progress=False)

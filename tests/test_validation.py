@@ -112,7 +112,7 @@ REFUSED = {
         "'E', 'V'."),
     "unknown start": (GOOD, {"init_params": "k-mean"}, {}, "`init_params` must be a known "
         "name; got 'k-mean'. Did you mean 'kmeans'? Choose one of 'k-means++', 'kmeans', "
-        "'random', 'random_from_data'."),
+        "'random', 'random_from_data', 'hierarchical', 'small_em', 'annealing'."),
     "no components": (GOOD, {"n_components": 0}, {}, "`n_components` must be a whole "
         "number of 1 or more; got 0. For example `n_components=2`."),
     "components in halves": (GOOD, {"n_components": 2.5}, {}, "`n_components` must be a "
@@ -150,7 +150,7 @@ REFUSED = {
 def test_bad_input_is_refused_before_anything_is_computed(name, monkeypatch):
     X, settings, further, message = REFUSED[name]
 
-    monkeypatch.setattr("bayesgmm.fitting.run_em", None)  # calling it would fail
+    monkeypatch.setattr("bayesgmm.fitting.run_through", None)  # calling it would fail
     em = GaussianMixture(**settings)
     with pytest.raises(InputError) as caught:
         em.fit(X, **further)
