@@ -92,13 +92,15 @@ def from_partition(
 
 def _m_step(X, weight, labels, start):
     """Return the M-step of a partition; None if a part is too small for it."""
-    shares = np.zeros((len(X), start.n_components))
-    shares[np.arange(len(X)), labels] = 1.0 if weight is None else weight
-    counts = shares.sum(axis=0)
+    weight = np.ones(len(X)) if weight is None else weight
+    counts, scatters = np.zeros(start.n_components), np.zeros(start.covariances.shape)
+    for k in range(start.n_components):
+        members = labels == k
+        counts[k] = weight[members].sum()
+        away = X[members] - start.means[k]
+        scatters[k] = (weight[members, None] * away).T @ away
     if not counts.all():
         return None
-    away = X[:, None] - start.means
-    scatters = np.einsum("nk,nki,nkj->kij", shares, away, away, optimize=True)
     covariances = start.family.estimate(scatters, counts)
     if not (np.isfinite(covariances).all() and is_positive_definite(covariances)):
         return None

@@ -179,7 +179,7 @@ def merge_components(em: Any, X: Any, sample_weight: Any = None) -> Combination:
             rows.append(row | {"merged": "", "n_merged": 0})
             break
         i, j = max(pairs, key=lambda pair: own[pair[0]] + own[pair[1]] - pairs[pair])
-        names = " + ".join("".join(map(str, sorted(groups[k]))) for k in (i, j))
+        names = " + ".join(", ".join(map(str, sorted(groups[k]))) for k in (i, j))
         rows.append(row | {"merged": names, "n_merged": counts[i] + counts[j]})
         merged = tuple(sorted(groups[i] + groups[j]))
         groups = tuple(

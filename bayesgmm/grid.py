@@ -139,13 +139,6 @@ def check_grid(
     n_folds = check_count("n_folds", n_folds, at_least=2)
     if n_jobs is not None and n_jobs != -1:
         check_count("n_jobs", n_jobs)
-    if n_folds > table.n_observations:
-        raise InputError(
-            "n_folds",
-            "be at most the number of rows",
-            f"{n_folds} for {table.n_observations} rows",
-            "For example `n_folds=2`.",
-        )
     grid = Grid(table, weight, sizes, families, n_init, n_folds, n_jobs)
     if weight is None or weight.all():
         return grid

@@ -16,15 +16,15 @@ def held_out_deviance(
     """Return minus twice the held-out log-likelihood of every cell of a grid.
 
     Rows are dealt to folds at random; the rows outside a fold are searched as all rows
-    are, and the fits score the fold. NaN where a fit collapsed in any fold.
+    are, and the fits score the fold. NaN where a fit collapsed in any fold. With fewer
+    rows than folds every row is one.
     """
+    n_folds = min(grid.n_folds, grid.table.n_observations)
     order = np.random.default_rng(seed).permutation(grid.table.n_observations)
-    fold = order % grid.n_folds
-    scores = (
-        pair for k in range(grid.n_folds) for pair in _score(grid, fold == k, seed)
-    )
+    fold = order % n_folds
+    scores = (pair for k in range(n_folds) for pair in _score(grid, fold == k, seed))
     total = dict.fromkeys(product(grid.sizes, grid.families), 0.0)
-    n_fits = grid.n_folds * len(grid)
+    n_fits = n_folds * len(grid)
     for key, score in track(scores, n_fits, "Cross-validating", progress):
         total[key] -= 2 * score
     return total

@@ -19,31 +19,6 @@ MOST_AXES = 3
 MOST_MERGES, MOST_MOVES = 3, 3
 
 
-def split_starts(
-    parameters: MixtureParameters, objective: Objective
-) -> Iterator[MixtureParameters]:
-    """Yield starts of one more component, the most promising first.
-
-    Every component is cut through its mean across its widest axes, and a few steps of
-    EM tell what each cut is worth. The last start has the largest component twice: it
-    is the limit of cuts and has the likelihood of `parameters`, so that the larger
-    mixture need not end below the smaller one.
-
-    Parameters
-    ----------
-    parameters : MixtureParameters
-        Such as a fit of `objective`.
-    objective : Objective
-
-    Yields
-    ------
-    MixtureParameters
-        Of ``n_components + 1`` components, the halves at the end.
-    """
-    yield from _most_promising_first(objective, _splits(parameters, objective))
-    yield duplicate(parameters, int(np.argmax(parameters.weights)))
-
-
 def split_merge_starts(
     parameters: MixtureParameters, objective: Objective
 ) -> list[MixtureParameters]:
@@ -74,7 +49,7 @@ def split_merge_starts(
     pairs = combinations(range(parameters.n_components), 2)
     cheapest = sorted(pairs, key=lambda pair: merge_cost(parameters, *pair))
     tried = chain.from_iterable(
-        _splits(merge(parameters, *pair), objective) for pair in cheapest[:MOST_MERGES]
+        cuts(merge(parameters, *pair), objective) for pair in cheapest[:MOST_MERGES]
     )
     return list(islice(_most_promising_first(objective, tried), MOST_MOVES))
 
@@ -143,11 +118,13 @@ def split(
     return replace(grown, means=means, covariances=estimated)
 
 
-def _splits(parameters, objective):
-    """Yield every component cut across its widest axes, in terms free of units.
+def cuts(
+    parameters: MixtureParameters, objective: Objective
+) -> Iterator[MixtureParameters]:
+    """Yield every component cut through its mean across its widest axes.
 
     Axes are those that are principal after the data were whitened by the covariance
-    of all of them.
+    of all of them, so that units do not matter.
     """
     root = np.linalg.cholesky(objective.reference)
     whitened = np.linalg.solve(root, parameters.covariances)

@@ -243,6 +243,13 @@ class MixtureParameters:
         .. [1] Z. Ghahramani, M. I. Jordan (1994), *Supervised learning from incomplete
            data via an EM approach*, NIPS 6.
         """
+        if not isinstance(given, Mapping):
+            raise InputError(
+                "given",
+                "be a dict from features to values",
+                type(given).__name__,
+                f"For example `{{{self.feature_names[0]!r}: 0.0}}`.",
+            )
         known = check_places("given", given, self.feature_names)
         left = [j for j in range(self.n_features) if j not in known]
         if not left:

@@ -220,7 +220,7 @@ def select(
     n_init : int
         Starts by k-means++ in every cell; one more comes from hierarchical clustering.
     n_folds : int
-        Parts of the rows for "cv".
+        Parts of the rows for "cv", at most one a row.
     random_state : int, RandomState or None
         The same number gives the same bits.
     sample_weight : array-like of shape (n_observations,), optional

@@ -112,6 +112,11 @@ def test_the_family_of_parts_is_one_that_holds_them(covariance_type):
         ("marginal", ["a", 0], "each once; got 'a' twice"),
         ("marginal", [3], "`features` must be names, or places from 0 to 2; got 3"),
         ("marginal", [True], "`features` must be a known name; got True"),
+        (
+            "conditional",
+            [0, 1],
+            "`given` must be a dict from features to values",
+        ),
         ("conditional", {}, "`given` must name one or more, each once; got none"),
         ("conditional", {"z": 1}, "`given` must be a known name; got 'z'"),
         ("conditional", {"a": np.nan}, "`given` must be a finite number; got nan"),

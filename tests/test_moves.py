@@ -5,17 +5,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bayesgmm import GaussianMixture, datasets
+from bayesgmm.candidates import splits
 from bayesgmm.covariances import FAMILIES
 from bayesgmm.em import Status, run_em
 from bayesgmm.fitting import build_objective
 from bayesgmm.kernels.reduce import log_likelihood_rows
 from bayesgmm.moves import (
+    cuts,
     duplicate,
     merge,
     merge_cost,
     split,
     split_merge_starts,
-    split_starts,
 )
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.validation import check_table
@@ -60,22 +61,19 @@ def test_a_component_twice_is_the_same_density(covariance_type):
     assert step.gradient_norm < 1e-6
 
 
-@pytest.mark.parametrize("covariance_type", ["full", "tied", "spherical", "VEV"])
-def test_the_most_promising_split_comes_first(covariance_type):
-    em, objective = fitted("faithful", 2, covariance_type)
-    starts = list(split_starts(em.parameters_, objective))
+def test_the_most_promising_split_comes_first():
+    em, objective = fitted("faithful", 2, "full")
+    starts = [each.start for each in splits(em.parameters_, objective, 3)]
     assert {start.n_components for start in starts} == {3}
     values = [objective.step(start).log_likelihood for start in starts]
-    assert np.diff(values[:-1]).max() < 1.0  # one more step may change places of equals
-    assert values[0] > em.log_likelihood_ + 1.0
-    assert values[-1] == pytest.approx(em.log_likelihood_, rel=1e-13)
-    assert_array_equal(starts[-1].means[-1], em.means_[0])
+    assert values[0] > em.log_likelihood_
+    assert values == sorted(values, reverse=True)
 
 
 def test_a_split_of_one_component_finds_both_groups():
     """The best of many random starts, from the one-component fit alone."""
     one, objective = fitted("faithful", 1, "full")
-    best = next(split_starts(one.parameters_, objective))
+    best = splits(one.parameters_, objective, 2)[0].start
     run = run_em(objective, best, max_iter=1000)
     assert run.status is Status.CONVERGED
     assert run.log_likelihood == pytest.approx(-1130.26396018, abs=1e-6)
@@ -87,8 +85,8 @@ def test_splits_know_no_units():
     moved = GaussianMixture(2, n_init=3, random_state=0)
     there = build_objective(moved, check_table(X), None)
     moved.fit(X)
-    a = [objective.step(s).objective for s in split_starts(em.parameters_, objective)]
-    b = [there.step(s).objective for s in split_starts(moved.parameters_, there)]
+    a = [objective.step(s).objective for s in cuts(em.parameters_, objective)]
+    b = [there.step(s).objective for s in cuts(moved.parameters_, there)]
     assert_allclose(np.subtract(b, b[-1]), np.subtract(a, a[-1]), atol=1e-4)
 
 

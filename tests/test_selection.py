@@ -132,7 +132,6 @@ def test_same_seed_same_bits(faithful):
         ({"covariance_type": []}, "covariance_type"),
         ({"covariance_type": 3}, "covariance_type"),
         ({"n_folds": 1}, "n_folds"),
-        ({"n_folds": 1000}, "n_folds"),
         ({"n_init": -1}, "n_init"),
     ],
 )
