@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayesgmm import datasets as datasets
     from bayesgmm import errors as errors
+    from bayesgmm import priors as priors
     from bayesgmm.bootstrap import bootstrap as bootstrap
     from bayesgmm.bootstrap import bootstrap_summary as bootstrap_summary
     from bayesgmm.combine import Combination as Combination
@@ -85,7 +86,7 @@ _HOME = {
     "standard_errors": "standard_errors",
     "unrelabel": "relabel",
 }
-_MODULES = ("datasets", "errors")
+_MODULES = ("datasets", "errors", "priors")
 
 if not TYPE_CHECKING:  # type checkers read the imports above
     __all__ = [*_HOME, *_MODULES, "__version__"]

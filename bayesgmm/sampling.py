@@ -97,4 +97,5 @@ def _warn_interrupted(posterior, settings):
 def _relabelled(posterior, model):
     if not set(DIMS) <= set(posterior[POSTERIOR].data_vars):
         return posterior
-    return relabel(posterior, reference=getattr(model, "em_start", None))
+    target = getattr(model, "target", None)
+    return relabel(posterior, reference=target and target.em)

@@ -38,14 +38,19 @@ def peer(X, priors, batched):
     """Write the model of `build_model` with `pm.Mixture`."""
     k, d = N_COMPONENTS, N_FEATURES
     with pm.Model() as model:
-        weights = pm.Dirichlet("weights", np.full(k, priors.concentration))
+        weights = pm.Dirichlet("weights", np.full(k, priors.weights.concentration))
         means = pm.Normal(
-            "means", priors.means_location, priors.means_scale, shape=(k, d)
+            "means", priors.means.location, priors.means.scale, shape=(k, d)
         )
         sds = pm.LogNormal(
-            "sds", priors.sds_log_location, priors.sds_log_scale, shape=(k, d)
+            "sds",
+            priors.covariances.sds_log_location,
+            priors.covariances.sds_log_scale,
+            shape=(k, d),
         )
-        factors = pm.LKJCorr("factors", n=d, eta=priors.correlations_eta, size=k)
+        factors = pm.LKJCorr(
+            "factors", n=d, eta=priors.covariances.correlations_eta, size=k
+        )
         lower = sds[:, :, None] * factors
         if batched:
             components = pm.MvNormal.dist(mu=means, chol=lower)

@@ -18,18 +18,20 @@ def build(X, priors, n_components=2):
     """Return the model with the priors of `default_priors`, full covariances."""
     d = X.shape[1]
     with pm.Model() as model:
-        weights = pm.Dirichlet("weights", np.full(n_components, priors.concentration))
+        weights = pm.Dirichlet(
+            "weights", np.full(n_components, priors.weights.concentration)
+        )
         means = pm.Normal(
-            "means", priors.means_location, priors.means_scale, shape=(n_components, d)
+            "means", priors.means.location, priors.means.scale, shape=(n_components, d)
         )
         sds = pm.LogNormal(
             "standard_deviations",
-            priors.sds_log_location,
-            priors.sds_log_scale,
+            priors.covariances.sds_log_location,
+            priors.covariances.sds_log_scale,
             shape=(n_components, d),
         )
         factor = pm.LKJCorr(
-            "factor", n=d, eta=priors.correlations_eta, size=n_components
+            "factor", n=d, eta=priors.covariances.correlations_eta, size=n_components
         )
         cholesky = sds[:, :, None] * factor
         components = [

@@ -88,7 +88,7 @@ def test_a_family_without_a_posterior_is_refused_before_em(monkeypatch):
 def test_mclusts_names_start_a_posterior():
     X = numbers("iris")
     em = GaussianMixture(2, covariance_type="EEE", n_init=2, random_state=0).fit(X)
-    assert bg.build_model(X, 2, "EEE", init=em).em_start is not None
+    assert bg.build_model(X, 2, "EEE", init=em).target.em is not None
 
 
 def _fit_by_em(X, n_components, name):
@@ -98,7 +98,7 @@ def _fit_by_em(X, n_components, name):
 @pytest.mark.parametrize(("name", "same"), [("E", "tied"), ("V", "full")])
 def test_mclusts_names_for_one_feature(name, same):
     X = numbers("galaxies")
-    assert bg.default_priors(X, 2, name).means_scale.shape == (1,)
+    assert bg.default_priors(X, 2, name).means.scale.shape == (1,)
     assert bg.build_model(X, 2, name) is not None
     for refuse in (bg.default_priors, bg.build_model, bg.fit, _fit_by_em):
         with pytest.raises(InputError, match=f"2 features; got '{name}'"):

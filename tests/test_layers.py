@@ -44,6 +44,7 @@ ROWS = {
         "hierarchical",
         "initialise",
         "priors",
+        "target",
     ],
     "E inference": [
         "candidates collapse constraints em fitting imputation incomplete information "

@@ -107,11 +107,11 @@ def test_log_posterior_is_what_the_definitions_say(iris, fits, kind):
         np.log(w[k]) + stats.multivariate_normal(mu[k], S[k]).logpdf(X)
         for k in range(2)
     ]
-    location = priors.sds_log_location
+    location = priors.covariances.sds_log_location
     if kind == "spherical":
         location = location.mean()
-    normal = stats.norm(priors.means_location, priors.means_scale)
-    log_normal = stats.lognorm(priors.sds_log_scale, scale=np.exp(location))
+    normal = stats.norm(priors.means.location, priors.means.scale)
+    log_normal = stats.lognorm(priors.covariances.sds_log_scale, scale=np.exp(location))
     expected = {
         "weights": stats.dirichlet(np.ones(2)).logpdf(w),
         "means": normal.logpdf(mu).sum(),
@@ -286,10 +286,10 @@ def test_coordinates_are_the_users_names(iris):
 def test_priors_do_not_depend_on_units(iris):
     X, factor = iris.iloc[:, :3], np.array([1e6, 1e-6, 1.0])
     one, other = bg.default_priors(X, 3), bg.default_priors(X * factor, 3)
-    np.testing.assert_allclose(other.means_location, one.means_location * factor)
-    np.testing.assert_allclose(other.means_scale, one.means_scale * factor)
-    got = np.exp(other.sds_log_location)
-    np.testing.assert_allclose(got, np.exp(one.sds_log_location) * factor)
+    np.testing.assert_allclose(other.means.location, one.means.location * factor)
+    np.testing.assert_allclose(other.means.scale, one.means.scale * factor)
+    got = np.exp(other.covariances.sds_log_location)
+    np.testing.assert_allclose(got, np.exp(one.covariances.sds_log_location) * factor)
     text = str(bg.default_priors(X, 3))
     for name in ("weights", "correlations", *X.columns):
         assert name in text
@@ -302,8 +302,8 @@ def test_posterior_is_proper_when_observations_are_tied(golden):
     """
     data = np.array(golden("improper_with_ties.json")["data"])[:, None]
     priors = bg.default_priors(data, 2)
-    scale = np.exp(priors.sds_log_location[0])
-    prior = stats.lognorm(priors.sds_log_scale, scale=scale)
+    scale = np.exp(priors.covariances.sds_log_location[0])
+    prior = stats.lognorm(priors.covariances.sds_log_scale, scale=scale)
 
     def evidence(cutoff):
         """Integrate a component that sits on the pair at 10.1: Normal(0 | sd)^2."""
@@ -399,8 +399,13 @@ def test_rows_of_weight_zero_move_no_prior(iris):
     weight = np.r_[np.ones(30), 0.0]
     one = bg.default_priors(X, 2)
     other = bg.default_priors(with_stranger, 2, sample_weight=weight)
-    for name in ("means_location", "means_scale", "sds_log_location"):
-        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-12)
+    for part, name in (
+        ("means", "location"),
+        ("means", "scale"),
+        ("covariances", "sds_log_location"),
+    ):
+        got, expected = (getattr(getattr(p, part), name) for p in (other, one))
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
     weighted = bg.build_model(with_stranger, 2, sample_weight=weight)
     point = random_point(weighted, 0)
     expected = sum(log_density(bg.build_model(X, 2), point))

@@ -7,8 +7,6 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.util import UNSET
 
-from bayesgmm.arguments import check_count
-from bayesgmm.covariances import covariance_family
 from bayesgmm.dims import (
     COMPONENT,
     DIMS,
@@ -17,21 +15,14 @@ from bayesgmm.dims import (
     OBSERVATION,
     PAIR,
 )
-from bayesgmm.errors import InputError
-from bayesgmm.fittable import check_fittable
 from bayesgmm.marginal.distribution import MvNormalMixture
 from bayesgmm.marginal.ops import covariance_cholesky
 from bayesgmm.marginal.start import Start, em_start
 from bayesgmm.marginal.structure import Structure, structure_of
 from bayesgmm.marginal.support import with_support_point
 from bayesgmm.marginal.transforms import Affine, fisher_z, log_ratio
-from bayesgmm.parameters import MixtureParameters, as_parameters
-from bayesgmm.priors import Priors, default_priors
-from bayesgmm.validation import (
-    are_named,
-    check_sample_weight,
-    check_table,
-)
+from bayesgmm.priors import Priors
+from bayesgmm.target import make_target
 
 
 def build_model(
@@ -73,70 +64,25 @@ def build_model(
         If the data cannot carry the mixture, or `init` or `priors` are of another
         shape.
     """
-    table = check_table(X)
-    n_components = check_count("n_components", n_components)
-    structure = structure_of(covariance_type, table.n_features)
-    check_fittable(table, n_components)
-    sample_weight = check_sample_weight(sample_weight, table.n_observations)
-    if priors is None:
-        priors = default_priors(
-            table, n_components, covariance_type, sample_weight=sample_weight
-        )
-    _check_priors(priors, table)
-    start = _start(init, table, n_components, covariance_type, sample_weight)
-    coords = _coords(table, n_components, structure)
+    target = make_target(
+        X,
+        n_components,
+        covariance_type,
+        priors=priors,
+        init=init,
+        sample_weight=sample_weight,
+    )
+    structure, table = structure_of(target.covariance_type), target.table
+    start = None
+    if target.em is not None:
+        start = em_start(table.values, target.em, target.sample_weight)
+    coords = _coords(table, target.n_components, structure)
     with pm.Model(coords=coords, check_bounds=False) as model:
-        _add_mixture(_Variables(priors, structure, start, coords), table, sample_weight)
-    # The reference for labels: PyMC knows nothing of it.
-    model.em_start = None if init is None else as_parameters(init, "init")
+        variables = _Variables(target.priors, structure, start, coords)
+        _add_mixture(variables, table, target.sample_weight)
+    # What PyMC knows nothing of: the reference for labels, and other samplers' needs.
+    model.target = target
     return model
-
-
-def _check_priors(priors, table):
-    if not isinstance(priors, Priors):
-        raise InputError(
-            "priors",
-            "be Priors",
-            type(priors).__name__,
-            "Make them with `default_priors(X, n_components)`.",
-        )
-    if len(priors.means_location) != table.n_features:
-        raise InputError(
-            "priors",
-            f"have the {table.n_features} features of `X`",
-            f"{len(priors.means_location)}",
-            "Make them with `default_priors(X, n_components)`.",
-        )
-    _check_names("priors", priors.feature_names, table)
-
-
-def _check_names(argument, names, table):
-    """Refuse what was made from other columns, or the same in another order."""
-    if are_named(names) and table.named and tuple(names) != table.feature_names:
-        raise InputError(
-            argument,
-            f"have the features of `X` ({', '.join(table.feature_names)})",
-            f"({', '.join(names)})",
-            "Make it from the same columns in the same order.",
-        )
-
-
-def _start(init, table, n_components, covariance_type, sample_weight):
-    if init is None:
-        return None
-    parameters: MixtureParameters = as_parameters(init, "init")
-    name = covariance_family(covariance_type).name
-    wanted = (n_components, table.n_features, name)
-    got = (*parameters.means.shape, parameters.covariance_type)
-    if got != wanted:
-        raise InputError(
-            "init",
-            "have {} components, {} features and covariance type {!r}".format(*wanted),
-            "{} components, {} features and {!r}".format(*got),
-            "Fit the EM estimate with the same settings as the model.",
-        )
-    _check_names("init", parameters.feature_names, table)
-    return em_start(table.values, parameters, sample_weight)
 
 
 def _coords(table, n_components, structure: Structure):
@@ -165,27 +111,27 @@ class _Variables:
         self.sizes = {dim: len(labels) for dim, labels in coords.items()}
 
     def weights(self):
-        concentration = np.full(self.sizes[COMPONENT], self.priors.concentration)
+        concentration = self.priors.weights.concentrations(self.sizes[COMPONENT])
         weights = pm.Dirichlet.dist(concentration)
         return self._add("weights", weights, (COMPONENT,), log_ratio)
 
     def means(self):
         dims = (COMPONENT, FEATURE)
         means = pm.Normal.dist(
-            self.priors.means_location,
-            self.priors.means_scale,
+            self.priors.means.location,
+            self.priors.means.scale,
             shape=self._shape(dims),
         )
         return self._add("means", means, dims)
 
     def standard_deviations(self):
-        log_location = self.priors.sds_log_location
+        log_location = self.priors.covariances.sds_log_location
         if FEATURE not in self.structure.sds:
             log_location = log_location.mean(keepdims=True)
         sds = pm.LogNormal.dist(
             log_location,
             # As an array: PyTensor takes the log of a plain 0.75 in single precision.
-            np.array([self.priors.sds_log_scale]),
+            np.array([self.priors.covariances.sds_log_scale]),
             shape=self._shape(self.structure.sds),
         )
         return self._add("standard_deviations", sds, self.structure.sds)
@@ -202,7 +148,7 @@ class _Variables:
         n_features, dims = self.sizes[FEATURE], self.structure.partials
         level = np.array([j for j, _ in _pairs(range(n_features))])
         partials = pm.CustomDist.dist(
-            self.priors.correlations_eta + 0.5 * (n_features - 2 - level),
+            self.priors.covariances.correlations_eta + 0.5 * (n_features - 2 - level),
             logp=_partial_logp,
             random=_partial_random,
             class_name="PartialCorrelation",
