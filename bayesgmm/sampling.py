@@ -1,6 +1,8 @@
 """`sample`: draws from the posterior of a model, named and with labels resolved."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import xarray as xr
 
@@ -8,12 +10,14 @@ from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import PosteriorWarning
 from bayesgmm.kernels.threads import available_cores
-from bayesgmm.marginal.flat_draws import Settings
-from bayesgmm.marginal.run import METHODS, run
 from bayesgmm.posterior import APPROXIMATE, POSTERIOR, build_posterior
 from bayesgmm.relabel import relabel
+from bayesgmm.sampled import Sampled, Settings
 
 TUNE = 500
+
+# Samplers of conjugate posteriors, which need no PyMC.
+CONJUGATE: dict[str, Callable[[Any, Settings], Sampled]] = {}
 
 
 def sample(
@@ -70,28 +74,44 @@ def sample(
         seed=check_seed(random_seed),
         progress=progress,
     )
-    named, raw = run(model, check_choice("method", method, METHODS), settings)
+    sampled = _run(model, method, settings)
     attrs = {
         "method": method,
         "random_seed": settings.seed,
         "tuning_steps": tune,
-        "sampling_time": raw.seconds,
-        APPROXIMATE: int(not raw.stats),  # a number, for files
+        "sampling_time": sampled.seconds,
+        APPROXIMATE: 0,  # a number, for files
     }
-    posterior = build_posterior(*named, attrs)
-    if raw.interrupted:
-        _warn_interrupted(posterior, settings)
+    posterior = build_posterior(
+        sampled.groups, sampled.coords, sampled.dims, attrs | sampled.attrs
+    )
+    _warn(sampled, posterior, settings)
     return _relabelled(posterior, model)
 
 
-def _warn_interrupted(posterior, settings):
-    sizes = posterior[POSTERIOR].sizes
-    warnings.warn(
-        f"Sampling was interrupted: {sizes['draw']} of {settings.draws} draws in "
-        f"{sizes['chain']} of {settings.chains} chains were kept.",
-        PosteriorWarning,
-        stacklevel=3,
-    )
+def _run(what, method, settings) -> Sampled:
+    if method in CONJUGATE:
+        return CONJUGATE[method](what, settings)
+    from bayesgmm.marginal.run import METHODS, sample_model  # PyMC takes seconds
+
+    name = check_choice("method", method, (*METHODS, *CONJUGATE))
+    return sample_model(what, name, settings)
+
+
+def _warn(sampled: Sampled, posterior, settings) -> None:
+    """Say what is missing from the draws."""
+    for chain, error in sampled.failures.items():
+        _tell(f"Chain {chain} died and is left out: {type(error).__name__}: {error}")
+    if sampled.interrupted:
+        sizes = posterior[POSTERIOR].sizes
+        _tell(
+            f"Sampling was interrupted: {sizes['draw']} of {settings.draws} draws in "
+            f"{sizes['chain']} of {settings.chains} chains were kept."
+        )
+
+
+def _tell(message):
+    warnings.warn(message, PosteriorWarning, stacklevel=4)
 
 
 def _relabelled(posterior, model):

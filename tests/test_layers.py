@@ -19,6 +19,7 @@ ROWS = {
         "arguments",
         "_typing",
         "atomic",
+        "chains sampled",
         "dims",
         "errors",
         "fittable",

@@ -6,7 +6,8 @@ import numpy as np
 import pymc as pm
 
 from bayesgmm.marginal.compile import FlatModel
-from bayesgmm.marginal.flat_draws import FlatDraws, Settings
+from bayesgmm.marginal.flat_draws import FlatDraws
+from bayesgmm.sampled import Settings
 
 N_ITERATIONS = 20_000
 LEARNING_RATE = 0.01
@@ -37,6 +38,7 @@ def _sample(flat, settings, method, root):
         values[None, :, _order(flat, approximation)],
         stats={},
         seconds=time.perf_counter() - start,
+        attrs={"approximate": 1},
         interrupted=len(approximation.hist) < N_ITERATIONS,
     )
 

@@ -1,30 +1,11 @@
-"""What samplers are asked for, and what they give back."""
+"""Draws of a model's free variables, before they have names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from bayesgmm._typing import Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What every sampler is told.
-
-    Attributes
-    ----------
-    draws, tune, chains, cores : int
-        Draws are per chain, after `tune` steps of warm-up.
-    seed : int
-    progress : bool
-    """
-
-    draws: int
-    tune: int
-    chains: int
-    cores: int
-    seed: int
-    progress: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +17,13 @@ class FlatDraws:
     values : array of shape (n_chains, n_draws, n_dimensions)
     stats : dict of arrays of shape (n_chains, n_draws)
         Named as PyMC's own sampler names them.
-    seconds : float
-        What sampling took, without compilation.
-    interrupted : bool
-        Whether the user stopped the sampler before it was done.
+    seconds, attrs, interrupted, failures
+        As in `Sampled`.
     """
 
     values: Floats
     stats: dict[str, np.ndarray]
     seconds: float
-    interrupted: bool
+    attrs: dict[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+    failures: dict[int, Exception] = field(default_factory=dict)

@@ -1,7 +1,5 @@
 """From flat draws to named arrays: what a model's draws say about its variables."""
 
-from typing import Any, NamedTuple
-
 import numpy as np
 from pymc.backends.arviz import (
     coords_and_dims_for_inferencedata,
@@ -11,20 +9,13 @@ from pymc.backends.arviz import (
 
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
+from bayesgmm.sampled import Sampled
 
 # Draws x rows of log-likelihoods are kept for `az.loo` up to this many numbers (80 MB).
 MAX_LOG_LIKELIHOODS = 10_000_000
 
 
-class NamedDraws(NamedTuple):
-    """Groups of arrays in ArviZ's layout, with coordinates and dimensions."""
-
-    groups: dict[str, dict[str, Any]]
-    coords: dict[str, Any]
-    dims: dict[str, list[str]]
-
-
-def name_draws(flat: FlatModel, draws: FlatDraws) -> NamedDraws:
+def name_draws(flat: FlatModel, draws: FlatDraws) -> Sampled:
     """Evaluate every variable of the model at every draw.
 
     Groups are ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``
@@ -43,7 +34,15 @@ def name_draws(flat: FlatModel, draws: FlatDraws) -> NamedDraws:
         "constant_data": find_constants(model),
     }
     coords, dims = coords_and_dims_for_inferencedata(model)
-    return NamedDraws({k: v for k, v in groups.items() if v}, coords, dims)
+    return Sampled(
+        {name: group for name, group in groups.items() if group},
+        coords,
+        dims,
+        draws.seconds,
+        draws.attrs,
+        draws.interrupted,
+        draws.failures,
+    )
 
 
 def _evaluate(flat, values, variables):

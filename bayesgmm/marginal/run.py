@@ -1,15 +1,17 @@
 """Run a sampler on a PyMC model: the table of methods."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pymc as pm
 
 from bayesgmm.errors import InputError
 from bayesgmm.marginal.advi import sample_advi, sample_fullrank_advi
 from bayesgmm.marginal.compile import FlatModel
-from bayesgmm.marginal.flat_draws import FlatDraws, Settings
+from bayesgmm.marginal.flat_draws import FlatDraws
 from bayesgmm.marginal.nuts import sample_nuts
-from bayesgmm.marginal.quantities import NamedDraws, name_draws
+from bayesgmm.marginal.quantities import name_draws
+from bayesgmm.sampled import Sampled, Settings
 
 METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
     "nuts": sample_nuts,
@@ -18,10 +20,16 @@ METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
 }
 
 
-def run(
-    model: pm.Model, method: str, settings: Settings
-) -> tuple[NamedDraws, FlatDraws]:
-    """Return named draws, and what they were made of."""
+def sample_model(model: Any, method: str, settings: Settings) -> Sampled:
+    """Return draws of every variable of a model.
+
+    Raises
+    ------
+    InputError
+        If it is no PyMC model.
+    KeyboardInterrupt
+        If the user interrupts before there is a draw to keep.
+    """
     if not isinstance(model, pm.Model):
         raise InputError(
             "model",
@@ -33,4 +41,4 @@ def run(
     draws = METHODS[method](flat, settings)
     if draws.values.shape[1] == 0:  # stopped during warm-up: there is nothing to keep
         raise KeyboardInterrupt
-    return name_draws(flat, draws), draws
+    return name_draws(flat, draws)
