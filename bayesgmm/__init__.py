@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
+    from bayesgmm.log_score import log_score as log_score
+    from bayesgmm.log_score import predictive_density as predictive_density
+    from bayesgmm.loo import loo as loo
     from bayesgmm.lrt import LikelihoodRatioTest as LikelihoodRatioTest
     from bayesgmm.lrt import likelihood_ratio_test as likelihood_ratio_test
     from bayesgmm.lrt import (
@@ -73,12 +76,15 @@ _HOME = {
     "diagnose": "diagnose",
     "fit": "pipeline",
     "likelihood_ratio_test": "lrt",
+    "log_score": "log_score",
+    "loo": "loo",
     "membership": "membership",
     "merge_components": "combine",
     "plot_comparison": "plots.comparison",
     "plot_density": "plots.density",
     "plot_ellipses": "plots.ellipses",
     "plot_membership": "plots.membership",
+    "predictive_density": "log_score",
     "relabel": "relabel",
     "sample": "sampling",
     "select": "selection",

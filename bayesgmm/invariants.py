@@ -7,8 +7,11 @@ differ in the distribution they describe, and no relabelling can mend that.
 import numpy as np
 import pandas as pd
 
-from bayesgmm._typing import Floats, Ints, Quadratics
-from bayesgmm.kernels.reduce import log_likelihood_draws, log_likelihood_rows
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.kernels.reduce import (
+    log_likelihood_draws,
+    log_likelihood_rows_draws,
+)
 from bayesgmm.posterior import Draws
 from bayesgmm.validation import Table
 
@@ -58,7 +61,7 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
     weights = -np.sort(-draws.weights, axis=1)
     values |= {f"sorted weight {k}": w for k, w in enumerate(weights.T)}
     rows = landmarks(table.values)
-    densities = _log_densities(table.values[rows], quadratics)
+    densities = log_likelihood_rows_draws(table.values[rows], quadratics)
     values |= {
         f"log density at {table.obs_ids[row]}": density
         for row, density in zip(rows, densities.T, strict=True)
@@ -74,11 +77,6 @@ def landmarks(X: Floats) -> Ints:
     axis = np.linalg.eigh(scaled.T @ scaled)[1][:, -1]
     ranks = np.linspace(0, len(X) - 1, N_LANDMARKS + 2)[1:-1].round().astype(int)
     return np.unique(np.argsort(scaled @ axis, kind="stable")[ranks])
-
-
-def _log_densities(X, quadratics) -> Floats:
-    each = (Quadratics(*draw) for draw in zip(*quadratics, strict=True))
-    return np.array([log_likelihood_rows(X, draw) for draw in each])
 
 
 def convergence(values: dict[str, Floats]) -> pd.DataFrame:

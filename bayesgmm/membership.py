@@ -9,13 +9,13 @@ from scipy.special import entr
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
+from bayesgmm.blocks import responsibility_blocks
 from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.posterior import (
     INTERVAL_PROBABILITY,
     Draws,
     observations_of,
     read_draws,
-    responsibility_blocks,
     spread,
 )
 from bayesgmm.validation import Table

@@ -1,6 +1,6 @@
 """Draws of a mixture as an `xarray.DataTree`, and back to plain arrays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,7 +11,6 @@ from scipy.special import ndtri
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.dims import CHAIN, COMPONENT, DIMS, DRAW, FEATURE, SAMPLE_DIMS
 from bayesgmm.errors import InputError
-from bayesgmm.kernels.reduce import responsibilities_draws
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.validation import Table, are_named, check_features, check_table
@@ -22,13 +21,12 @@ APPROXIMATE = "approximate"
 """Attribute of the group posterior: 1 if its draws are from an approximation."""
 STANDARD_ERROR_FACTOR, BIAS_FACTOR = "standard_error_factor", "bias_factor"
 """Attributes of the group posterior, where its draws are replicates of a fit."""
-DATA_GROUPS = ("constant_data", "observed_data")
+CONSTANT_DATA = "constant_data"
+DATA_GROUPS = (CONSTANT_DATA, "observed_data")
+SAMPLE_WEIGHT = "sample_weight"
 
 INTERVAL_PROBABILITY = 0.9
 """Probability of the equal-tailed intervals in tables and memberships."""
-
-BLOCK_BYTES = 2**25
-"""Size of one block of responsibilities; a caller may hold two or three of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,12 +194,63 @@ def observations_of(
         If the features are not those of the posterior, or there are no data at all.
     """
     n_features = len(feature_names)
-    table = check_table(_stored_data(posterior, n_features) if X is None else X)
+    if X is None:
+        X = _stored_data(posterior, n_features)
+    if X is None:
+        raise InputError(
+            "X",
+            "be given where the posterior does not hold its data",
+            f"no single table of {n_features} features in {' or '.join(DATA_GROUPS)}",
+            "Pass the observations of the fit as `X`.",
+        )
+    table = check_table(X)
     check_features(table, feature_names, are_named(feature_names))
     return table
 
 
+def fitted_observations(
+    posterior: xr.DataTree, feature_names: Sequence[str], X: Any = None
+) -> Table:
+    """Return the observations that the posterior was fitted to, as a checked table.
+
+    Parameters
+    ----------
+    posterior, feature_names, X
+        As for `observations_of`.
+
+    Raises
+    ------
+    InputError
+        As in `observations_of`, and if `X` is not what the posterior holds.
+    """
+    table = observations_of(posterior, feature_names, X)
+    held = _stored_data(posterior, len(feature_names))
+    if X is None or held is None:
+        return table
+    stored, given = held.values, table.values
+    same = stored.shape == given.shape and (stored == given).all(axis=1)
+    if np.all(same):
+        return table
+    raise InputError(
+        "X",
+        "be the observations of the fit, in their order",
+        f"other values, the first in row {np.argmin(same)}"
+        if np.ndim(same)
+        else f"{table.n_observations} rows where the posterior holds {len(stored)}",
+        "Leave `X` out: the posterior holds its data.",
+    )
+
+
+def fitted_sample_weight(posterior: xr.DataTree, n_observations: int) -> Floats:
+    """Return the weight of each row in the fit: what the posterior holds, or ones."""
+    held = posterior.children.get(CONSTANT_DATA, {})
+    if SAMPLE_WEIGHT not in held:
+        return np.ones(n_observations)
+    return np.asarray(held[SAMPLE_WEIGHT], dtype=np.float64)
+
+
 def _stored_data(posterior, n_features):
+    """Return the only table of so many features, None if there is none."""
     for group in DATA_GROUPS:
         variables = posterior[group].data_vars if group in posterior.children else {}
         tables = [
@@ -211,12 +260,7 @@ def _stored_data(posterior, n_features):
         ]
         if len(tables) == 1:
             return tables[0]
-    raise InputError(
-        "X",
-        "be given where the posterior does not hold its data",
-        f"no single table of {n_features} features in {' or '.join(DATA_GROUPS)}",
-        "Pass the observations of the fit as `X`.",
-    )
+    return None
 
 
 def matching_parameters(
@@ -242,29 +286,6 @@ def matching_parameters(
             "Fit both on the same columns in the same order.",
         )
     return parameters
-
-
-def responsibility_blocks(
-    X: np.ndarray, quadratics: Quadratics
-) -> Iterator[tuple[slice, Floats]]:
-    """Yield rows and their responsibilities under every draw, block by block.
-
-    Parameters
-    ----------
-    X : array of shape (n_observations, n_features)
-    quadratics : Quadratics
-        With a leading axis of samples.
-
-    Yields
-    ------
-    rows : slice
-    responsibilities : array of shape (n_samples, n_rows, n_components)
-        About `BLOCK_BYTES` large.
-    """
-    size = max(1, BLOCK_BYTES // (8 * quadratics.offsets.size))
-    for start in range(0, len(X), size):
-        rows = slice(start, min(start + size, len(X)))
-        yield rows, responsibilities_draws(X[rows], quadratics)
 
 
 def _read(group, name, dims):

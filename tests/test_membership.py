@@ -8,7 +8,7 @@ import pytest
 import synthetic
 import xarray as xr
 
-import bayesgmm.posterior
+import bayesgmm.blocks
 from bayesgmm.errors import InputError
 from bayesgmm.membership import membership
 
@@ -84,9 +84,9 @@ def test_names_and_dimensions(posterior):
 
 def test_blocks_do_not_show(posterior, monkeypatch):
     whole = membership(posterior)
-    monkeypatch.setattr(bayesgmm.posterior, "BLOCK_BYTES", 8 * 100 * 2 * 7)
+    monkeypatch.setattr(bayesgmm.blocks, "BLOCK_BYTES", 8 * 100 * 2 * 7)
     sizes = []
-    blocks = bayesgmm.posterior.responsibility_blocks
+    blocks = bayesgmm.blocks.responsibility_blocks
 
     def counted(*arguments):
         for rows, block in blocks(*arguments):

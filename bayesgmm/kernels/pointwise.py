@@ -31,6 +31,13 @@ def score_draws(X, offsets, means, precisions_cholesky, totals):
 
 
 @exact
+def score_each(X, offsets, means, precisions_cholesky, table):
+    """Fill table (n_draws, n_observations) with log-likelihoods under each draw."""
+    for s in range(len(table)):
+        score(X, offsets[s], means[s], precisions_cholesky[s], table[s])
+
+
+@exact
 def tabulate(X, offsets, means, precisions_cholesky, normalised, table):
     """Fill table (n_observations, n_components): log-joints or responsibilities."""
     mixture, space = prepare(offsets, means, precisions_cholesky)

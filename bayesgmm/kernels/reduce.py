@@ -121,6 +121,21 @@ def log_likelihood_draws(X, quadratics: Quadratics) -> Floats:
     return scores.sum(0)
 
 
+def log_likelihood_rows_draws(X_block, quadratics: Quadratics) -> Floats:
+    """Return the log-likelihood of rows under each draw, shape (n_draws, n_rows).
+
+    The caller keeps `X_block` short. `quadratics` has a leading axis of draws.
+    """
+    table = np.empty((len(quadratics.offsets), len(X_block)))
+    X_block = _as_block(X_block)
+
+    def run(s):
+        pointwise.score_each(X_block, *_take(quadratics, s), table[s])
+
+    run_tasks(run, _draws(quadratics))
+    return table
+
+
 def responsibilities_draws(X_block, quadratics: Quadratics) -> Floats:
     """Return responsibilities under each draw, shape (n_draws, n_rows, n_components).
 

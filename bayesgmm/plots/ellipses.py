@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.arguments import check_choice, check_number
+from bayesgmm.blocks import responsibility_blocks
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.naming import SURE, group_names
@@ -27,7 +28,7 @@ from bayesgmm.plots._style import (
     open_axes,
     thin,
 )
-from bayesgmm.posterior import Draws, read_draws, responsibility_blocks
+from bayesgmm.posterior import Draws, read_draws
 from bayesgmm.validation import check_features, check_table
 
 N_DRAWS = 200

@@ -9,12 +9,12 @@ import xarray as xr
 
 from bayesgmm._typing import Floats, Ints, Quadratics
 from bayesgmm.arguments import check_choice
+from bayesgmm.blocks import responsibility_blocks
 from bayesgmm.kernels.reduce import labels, log_likelihood_draws
 from bayesgmm.posterior import (
     matching_parameters,
     observations_of,
     read_draws,
-    responsibility_blocks,
     sample_stat,
 )
 from bayesgmm.relabel.assignment import Blocks, Relabelling
