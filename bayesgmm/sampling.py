@@ -1,29 +1,56 @@
 """`sample`: draws from the posterior of a model, named and with labels resolved."""
 
+import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
 from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.dims import DIMS
-from bayesgmm.errors import PosteriorWarning
+from bayesgmm.errors import InputError, PosteriorWarning
 from bayesgmm.kernels.threads import available_cores
 from bayesgmm.posterior import APPROXIMATE, POSTERIOR, build_posterior
+from bayesgmm.priors import Priors, default_priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
+from bayesgmm.target import Target, make_target
 
 TUNE = 500
 
-# Samplers of conjugate posteriors, which need no PyMC.
-CONJUGATE: dict[str, Callable[[Any, Settings], Sampled]] = {}
+
+@dataclass(frozen=True, slots=True)
+class ConjugateMethod:
+    """A sampler of conjugate posteriors, which needs no PyMC.
+
+    Attributes
+    ----------
+    run : function
+    kind : str
+        The default priors; see `default_priors`.
+    n_components : int or None
+        How many to begin with where the user need not say.
+    """
+
+    run: Callable[[Target, Settings], Sampled]
+    kind: str
+    n_components: int | None = None
+
+
+CONJUGATE: dict[str, ConjugateMethod] = {}
 
 
 def sample(
-    model,
-    method: str = "nuts",
+    model_or_X,
+    n_components: int | None = None,
+    covariance_type: str = "full",
     *,
+    method: str = "nuts",
+    priors: Priors | None = None,
+    init=None,
+    sample_weight=None,
     draws: int = 1000,
     tune: int = TUNE,
     chains: int = 4,
@@ -31,13 +58,23 @@ def sample(
     random_seed: int | None = None,
     progress: bool = True,
 ) -> xr.DataTree:
-    """Sample the posterior of a model, relabel it, and return it for ArviZ.
+    """Sample the posterior of a mixture, relabel it, and return it for ArviZ.
 
     Parameters
     ----------
-    model : pymc.Model
-        From `build_model`, or any model of continuous variables. Labels are resolved
-        if it has the variables ``weights``, ``means`` and ``covariances``.
+    model_or_X : pymc.Model, or array-like of shape (n_observations, n_features)
+        A model from `build_model`, or any model of continuous variables; labels are
+        resolved if it has the variables ``weights``, ``means`` and ``covariances``. Or
+        the observations, also as a data frame, with the next arguments as in
+        `build_model`.
+    n_components : int, optional
+    covariance_type : str
+    priors : Priors, optional
+        By default such as the method can use; see `default_priors`.
+    init : GaussianMixture or MixtureParameters, optional
+        A fitted EM estimate: where chains begin, and the reference of labels.
+    sample_weight : array-like of shape (n_observations,), optional
+        These are said with the observations, not with a model that has them already.
     method : {"nuts", "advi", "fullrank_advi"}
         NUTS is exact in the long run. The two others fit a normal distribution to the
         unconstrained variables and draw from it: quick, and only approximate.
@@ -74,7 +111,16 @@ def sample(
         seed=check_seed(random_seed),
         progress=progress,
     )
-    sampled = _run(model, method, settings)
+    what = _what(
+        model_or_X,
+        method,
+        covariance_type,
+        n_components=n_components,
+        priors=priors,
+        init=init,
+        sample_weight=sample_weight,
+    )
+    sampled = _run(what, method, settings)
     attrs = {
         "method": method,
         "random_seed": settings.seed,
@@ -86,16 +132,58 @@ def sample(
         sampled.groups, sampled.coords, sampled.dims, attrs | sampled.attrs
     )
     _warn(sampled, posterior, settings)
-    return _relabelled(posterior, model)
+    return _relabelled(posterior, what)
+
+
+def _what(model_or_X, method, covariance_type, **known) -> Any:
+    """Return what is sampled: a model, or a target."""
+    if not _is_model(model_or_X):
+        if method in CONJUGATE:
+            known = _complete(model_or_X, CONJUGATE[method], covariance_type, known)
+        return make_target(model_or_X, covariance_type=covariance_type, **known)
+    told = [name for name, value in known.items() if value is not None]
+    if told:
+        raise InputError(
+            told[0],
+            "not be given with a model, which has its own",
+            "both",
+            "Pass it to `build_model`, or pass observations to `sample`.",
+        )
+    if method in CONJUGATE and not hasattr(model_or_X, "target"):
+        raise InputError(
+            "model_or_X",
+            f"be observations or from `build_model` for `method={method!r}`",
+            "another model",
+            "Only NUTS and its like can sample any model.",
+        )
+    return model_or_X.target if method in CONJUGATE else model_or_X
+
+
+def _is_model(model_or_X) -> bool:
+    pymc = sys.modules.get("pymc")  # not loaded, there is no model either
+    return pymc is not None and isinstance(model_or_X, pymc.Model)
+
+
+def _complete(X, own: ConjugateMethod, covariance_type, known) -> dict[str, Any]:
+    """Fill in the method's own size and priors where the user does not say."""
+    k = known["n_components"] or own.n_components
+    if known["priors"] is None and k is not None:
+        weight = known["sample_weight"]
+        priors = default_priors(
+            X, k, covariance_type, kind=own.kind, sample_weight=weight
+        )
+        known = known | {"priors": priors}
+    return known | {"n_components": k}
 
 
 def _run(what, method, settings) -> Sampled:
     if method in CONJUGATE:
-        return CONJUGATE[method](what, settings)
-    from bayesgmm.marginal.run import METHODS, sample_model  # PyMC takes seconds
+        return CONJUGATE[method].run(what, settings)
+    from bayesgmm.marginal import model, run  # PyMC takes seconds
 
-    name = check_choice("method", method, (*METHODS, *CONJUGATE))
-    return sample_model(what, name, settings)
+    name = check_choice("method", method, (*run.METHODS, *CONJUGATE))
+    what = model.model_of(what) if isinstance(what, Target) else what
+    return run.sample_model(what, name, settings)
 
 
 def _warn(sampled: Sampled, posterior, settings) -> None:
@@ -114,8 +202,8 @@ def _tell(message):
     warnings.warn(message, PosteriorWarning, stacklevel=4)
 
 
-def _relabelled(posterior, model):
+def _relabelled(posterior, what):
     if not set(DIMS) <= set(posterior[POSTERIOR].data_vars):
         return posterior
-    target = getattr(model, "target", None)
+    target = what if isinstance(what, Target) else getattr(what, "target", None)
     return relabel(posterior, reference=target and target.em)

@@ -144,6 +144,14 @@ def test_an_interrupt_keeps_the_draws(faithful):
     assert np.isfinite(draws).all()
 
 
+def test_a_model_or_observations_are_the_same(faithful):
+    X, em, model = faithful
+    options = {"draws": 20, "tune": 60, "chains": 1, "random_seed": 1}
+    one = bg.sample(model, **options, progress=False)["posterior"]
+    other = bg.sample(X, 2, init=em, **options, progress=False)["posterior"]
+    np.testing.assert_array_equal(other["means"], one["means"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -163,9 +171,9 @@ def test_an_interrupt_keeps_the_draws(faithful):
             "For example `random_seed=2`.",
         ),
         (
-            {"model": "faithful"},
-            "`model` must be a pymc.Model; got str. "
-            "Make one with `build_model(X, n_components)`.",
+            {"n_components": 2},
+            "`n_components` must not be given with a model, which has its own; got "
+            "both. Pass it to `build_model`, or pass observations to `sample`.",
         ),
         (
             {"cores": 0},
@@ -175,7 +183,7 @@ def test_an_interrupt_keeps_the_draws(faithful):
     ],
 )
 def test_bad_arguments_are_refused(faithful, arguments, text):
-    arguments = {"model": faithful[2]} | arguments
+    arguments = {"model_or_X": faithful[2]} | arguments
     with pytest.raises(InputError) as refused:
         bg.sample(**arguments)
     assert str(refused.value) == text

@@ -22,7 +22,7 @@ from bayesgmm.marginal.structure import Structure, structure_of
 from bayesgmm.marginal.support import with_support_point
 from bayesgmm.marginal.transforms import Affine, fisher_z, log_ratio
 from bayesgmm.priors import Priors
-from bayesgmm.target import make_target
+from bayesgmm.target import Target, make_target
 
 
 def build_model(
@@ -64,14 +64,20 @@ def build_model(
         If the data cannot carry the mixture, or `init` or `priors` are of another
         shape.
     """
-    target = make_target(
-        X,
-        n_components,
-        covariance_type,
-        priors=priors,
-        init=init,
-        sample_weight=sample_weight,
+    return model_of(
+        make_target(
+            X,
+            n_components,
+            covariance_type,
+            priors=priors,
+            init=init,
+            sample_weight=sample_weight,
+        )
     )
+
+
+def model_of(target: Target) -> pm.Model:
+    """Return `build_model` of what was checked already."""
     structure, table = structure_of(target.covariance_type), target.table
     start = None
     if target.em is not None:
