@@ -17,8 +17,12 @@ from bayesgmm.validation import Table, are_named, check_features, check_table
 
 POSTERIOR, SAMPLE_STATS, RELABELLING = "posterior", "sample_stats", "relabelling"
 LOG_LIKELIHOOD = "log_likelihood"
+OF_ALL_DRAWS = ("size", "variational")
+"""Groups of what a method says once, so that chain and draw are no dimensions."""
 APPROXIMATE = "approximate"
 """Attribute of the group posterior: 1 if its draws are from an approximation."""
+PARETO_K = "pareto_k"
+"""Attribute of the group posterior: how rough that is; see `importance.pareto_k`."""
 STANDARD_ERROR_FACTOR, BIAS_FACTOR = "standard_error_factor", "bias_factor"
 """Attributes of the group posterior, where its draws are replicates of a fit."""
 CONSTANT_DATA = "constant_data"
@@ -329,6 +333,11 @@ def build_posterior(groups, coords, dims, attrs) -> xr.DataTree:
     tree = xr.DataTree()
     for name, arrays in groups.items():
         group_dims = dims | rows if name == LOG_LIKELIHOOD else dims
-        tree.update(az.from_dict({name: arrays}, coords=coords, dims=group_dims))
+        draws = [] if name in OF_ALL_DRAWS else SAMPLE_DIMS
+        tree.update(
+            az.from_dict(
+                {name: arrays}, coords=coords, dims=group_dims, sample_dims=draws
+            )
+        )
     tree[POSTERIOR].attrs.update(attrs)
     return tree

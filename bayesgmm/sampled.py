@@ -36,6 +36,9 @@ class Sampled:
     ----------
     groups : dict of dict of arrays
         By group and variable; arrays of draws have shape (n_chains, n_draws, ...).
+        Approximations have ``lp`` and ``log_q`` in ``sample_stats``, the log densities
+        of posterior and approximation up to constants: `sample` makes of them how good
+        it is. Groups of `posterior.OF_ALL_DRAWS` have no chains and draws.
     coords, dims : dict
         As ArviZ takes them.
     attrs : dict

@@ -11,8 +11,15 @@ import xarray as xr
 from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import InputError, PosteriorWarning
+from bayesgmm.importance import GOOD_K, pareto_k
 from bayesgmm.kernels.threads import available_cores
-from bayesgmm.posterior import APPROXIMATE, POSTERIOR, build_posterior
+from bayesgmm.posterior import (
+    APPROXIMATE,
+    PARETO_K,
+    POSTERIOR,
+    SAMPLE_STATS,
+    build_posterior,
+)
 from bayesgmm.priors import Priors, default_priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
@@ -128,9 +135,8 @@ def sample(
         "sampling_time": sampled.seconds,
         APPROXIMATE: 0,  # a number, for files
     }
-    posterior = build_posterior(
-        sampled.groups, sampled.coords, sampled.dims, attrs | sampled.attrs
-    )
+    attrs |= _quality(sampled) | sampled.attrs
+    posterior = build_posterior(sampled.groups, sampled.coords, sampled.dims, attrs)
     _warn(sampled, posterior, settings)
     return _relabelled(posterior, what)
 
@@ -186,8 +192,22 @@ def _run(what, method, settings) -> Sampled:
     return run.sample_model(what, name, settings)
 
 
+def _quality(sampled: Sampled) -> dict[str, float]:
+    """Say how good an approximation is whose draws know their density, ``log_q``."""
+    stats = sampled.groups.get(SAMPLE_STATS, {})
+    if "log_q" not in stats:
+        return {}
+    return {PARETO_K: pareto_k(stats["lp"] - stats["log_q"])}
+
+
 def _warn(sampled: Sampled, posterior, settings) -> None:
-    """Say what is missing from the draws."""
+    """Say what is missing from the draws, or wrong with them."""
+    k = posterior[POSTERIOR].attrs.get(PARETO_K, 0.0)
+    if k > GOOD_K:
+        _tell(
+            f"The approximation is rough: Pareto k-hat is {k:.2f}, and should be below "
+            f"{GOOD_K}. Spreads may be too small; compare with `method='nuts'`."
+        )
     for chain, error in sampled.failures.items():
         _tell(f"Chain {chain} died and is left out: {type(error).__name__}: {error}")
     if sampled.interrupted:

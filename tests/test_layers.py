@@ -53,7 +53,7 @@ ROWS = {
         "squarem starts steps",
         "marginal",
     ],
-    "F posterior": ["blocks", "posterior"],
+    "F posterior": ["blocks", "importance", "posterior"],
     "G labels": ["relabel"],
     "G after sampling": [
         "bootstrap replicates",
