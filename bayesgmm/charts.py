@@ -117,7 +117,7 @@ class Chart(NamedTuple):
 def chart_at(mixture: MixtureParameters) -> Chart:
     """Return the chart of a mixture's family around the mixture."""
     k, d = mixture.means.shape
-    roots = _roots(mixture)
+    roots = roots_of(mixture)
     directions = tuple(_directions(mixture.family, roots))
     n = k - 1 + k * d + mixture.family.n_parameters(k, d)
     jacobian = np.zeros((k, 1 + d + d * (d + 1) // 2, n))
@@ -214,8 +214,11 @@ def _directions(family, roots):
 # -- roots -------------------------------------------------------------------------
 
 
-def _roots(mixture):
-    """Return square roots of covariances, with the family's axes as columns."""
+def roots_of(mixture: MixtureParameters) -> Floats:
+    """Return square roots of covariances, with the family's axes as columns.
+
+    Columns are any square root's in families whose matrices have no axes of their own.
+    """
     lower = np.linalg.cholesky(mixture.covariances)
     if _has_whole_matrices(mixture.family):
         return lower

@@ -2,7 +2,7 @@
 
 CHAIN, DRAW = "chain", "draw"
 COMPONENT, FEATURE, FEATURE_BIS = "component", "feature", "feature_bis"
-PAIR, OBSERVATION = "feature_pair", "obs_id"
+AXIS, PAIR, OBSERVATION = "axis", "feature_pair", "obs_id"
 
 SAMPLE_DIMS = (CHAIN, DRAW)
 # What every posterior of a mixture holds, whatever sampled it.

@@ -25,7 +25,6 @@ from bayesgmm.estimator import GaussianMixture
 from bayesgmm.files import save_analysis
 from bayesgmm.fitting import build_objective
 from bayesgmm.marginal.model import build_model
-from bayesgmm.marginal.structure import structure_of
 from bayesgmm.membership import membership
 from bayesgmm.priors import Priors, default_priors
 from bayesgmm.progress import announce
@@ -145,8 +144,6 @@ def fit(
     """
     table, seed = check_table(X), check_seed(random_seed)
     candidates = _candidates(n_components)
-    # Refused before EM has taken its time.
-    structure_of(covariance_type, table.n_features)
     watch = _Stopwatch()
     with watch("EM"), announce("Fitting by EM", progress):
         em, selection = _fit_em(table, candidates, covariance_type, seed)

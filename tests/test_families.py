@@ -79,12 +79,6 @@ def test_mclusts_name_of_a_family_of_scikit_learn_is_the_same():
         np.testing.assert_array_equal(a.covariances_, b.covariances_)
 
 
-def test_a_family_without_a_posterior_is_refused_before_em(monkeypatch):
-    monkeypatch.setattr(GaussianMixture, "fit", None)
-    with pytest.raises(InputError, match="Other families are fitted by EM alone"):
-        bg.fit(numbers("iris"), 2, "VEI")
-
-
 def test_mclusts_names_start_a_posterior():
     X = numbers("iris")
     em = GaussianMixture(2, covariance_type="EEE", n_init=2, random_state=0).fit(X)

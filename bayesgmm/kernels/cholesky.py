@@ -75,6 +75,63 @@ def covariance_cholesky_pullback(sds, partials, lower, cotangent):
 
 
 @serial
+def factors_of_volumes(volumes, sds, partials):
+    """Build Cholesky factors of covariances with given volumes.
+
+    Parameters
+    ----------
+    volumes : array of shape (n_components or 1,)
+        Determinants of the covariances to the power ``1 / n_features``.
+    sds : array of shape (n_components or 1, n_features)
+        Standard deviations, up to a common factor.
+    partials : array of shape (n_components or 1, n_features (n_features - 1) / 2)
+        As those of `covariance_cholesky`; no more rows than `sds`.
+
+    Returns
+    -------
+    array of shape (n_components, n_features, n_features)
+    """
+    k, d = max(len(volumes), len(sds)), sds.shape[1]
+    shapes, lower = covariance_cholesky(sds, partials), np.zeros((k, d, d))
+    for c in range(k):
+        shape = shapes[min(c, len(shapes) - 1)]
+        factor = _factor_to_volume(volumes[min(c, len(volumes) - 1)], shape)
+        for i in range(d):
+            for j in range(i + 1):
+                lower[c, i, j] = factor * shape[i, j]
+    return lower
+
+
+@serial
+def _factor_to_volume(volume, lower):
+    """Return what to multiply a factor by to get a volume."""
+    d, log = len(lower), 0.0
+    for i in range(d):
+        log += math.log(lower[i, i])
+    return math.sqrt(volume) * math.exp(-log / d)
+
+
+@serial
+def factors_of_volumes_pullback(volumes, sds, partials, lower, cotangent):
+    """Return the gradients in the three of ``sum(cotangent * lower)``."""
+    k, d = lower.shape[:2]
+    shapes, in_volumes = covariance_cholesky(sds, partials), np.zeros(volumes.shape)
+    in_shapes = np.zeros(shapes.shape)
+    for c in range(k):
+        v, s = min(c, len(volumes) - 1), min(c, len(shapes) - 1)
+        factor, in_log = _factor_to_volume(volumes[v], shapes[s]), 0.0
+        for i in range(d):
+            for j in range(i + 1):
+                in_shapes[s, i, j] += factor * cotangent[c, i, j]
+                in_log += cotangent[c, i, j] * lower[c, i, j]
+        for i in range(d):
+            in_shapes[s, i, i] -= in_log / (d * shapes[s, i, i])
+        in_volumes[v] += 0.5 * in_log / volumes[v]
+    in_sds, in_partials = covariance_cholesky_pullback(sds, partials, shapes, in_shapes)
+    return in_volumes, in_sds, in_partials
+
+
+@serial
 def partial_correlations(lower):
     """Read the partial correlations out of Cholesky factors of covariances."""
     n, n_features = lower.shape[0], lower.shape[1]

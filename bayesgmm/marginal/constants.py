@@ -5,10 +5,18 @@ and predict from. But PyTensor's disk cache would compile such a model anew for 
 data set. What we compile ourselves takes these numbers as arguments instead.
 """
 
+import numpy as np
 import pytensor
+import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.variable import TensorConstant
+
+
+def as_constant(numbers):
+    """Return numbers as a constant that `as_arguments` finds: one alone in an array."""
+    numbers = np.asarray(numbers, dtype=np.float64)
+    return pt.constant(numbers) if numbers.ndim else pt.constant(numbers[None])[0]
 
 
 def as_arguments(graph):

@@ -1,13 +1,12 @@
 """`build_model`: priors, covariance family and likelihood as a plain `pm.Model`."""
 
-from itertools import combinations
-
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pymc.util import UNSET
 
 from bayesgmm.dims import (
+    AXIS,
     COMPONENT,
     DIMS,
     FEATURE,
@@ -16,11 +15,11 @@ from bayesgmm.dims import (
     PAIR,
 )
 from bayesgmm.marginal.distribution import MvNormalMixture
-from bayesgmm.marginal.ops import covariance_cholesky
+from bayesgmm.marginal.spread import add_factors, pairs
 from bayesgmm.marginal.start import Start, em_start
 from bayesgmm.marginal.structure import Structure, structure_of
 from bayesgmm.marginal.support import with_support_point
-from bayesgmm.marginal.transforms import Affine, fisher_z, log_ratio
+from bayesgmm.marginal.transforms import Affine, log_ratio
 from bayesgmm.priors import Priors
 from bayesgmm.target import Target, make_target
 
@@ -41,7 +40,8 @@ def build_model(
     X : array-like of shape (n_observations, n_features) or data frame
         Column names become the coordinate ``feature``.
     n_components : int
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
+        As in `GaussianMixture`: a name of scikit-learn's, or three letters.
     priors : Priors, optional
         `default_priors` of the data if not given.
     init : GaussianMixture or MixtureParameters, optional
@@ -54,9 +54,18 @@ def build_model(
     Returns
     -------
     pymc.Model
-        Free variables ``weights``, ``means``, ``standard_deviations`` and, where the
-        family has correlations, ``partial_correlations``; ``covariances`` is made of
-        them. The observed variable is ``x``, its data ``X``. Labels are summed out.
+        Free variables ``weights``, ``means`` and what the ``covariances`` of the family
+        are made of. "full", "tied", "diag", "spherical", "EEI" and "EII" have
+        ``standard_deviations`` and, the first two, ``partial_correlations``. The
+        others have ``volumes``, the roots of degree n_features of determinants, and
+
+        - "VEI", "EVI" : ``shapes``, relative variances of product one;
+        - "EVE", "VVE", "EEV", "VEV" : ``shapes`` along axes, and ``orientations``, the
+          axes in columns of a rotation;
+        - "VEE", "EVV" : ``relative_standard_deviations`` of product one, and
+          ``partial_correlations``.
+
+        The observed variable is ``x``, its data ``X``. Labels are summed out.
 
     Raises
     ------
@@ -78,7 +87,8 @@ def build_model(
 
 def model_of(target: Target) -> pm.Model:
     """Return `build_model` of what was checked already."""
-    structure, table = structure_of(target.covariance_type), target.table
+    table = target.table
+    structure = structure_of(target.covariance_type, table.n_features)
     start = None
     if target.em is not None:
         start = em_start(table.values, target.em, target.sample_weight)
@@ -99,14 +109,11 @@ def _coords(table, n_components, structure: Structure):
         FEATURE_BIS: names,
         OBSERVATION: table.obs_ids,
     }
-    if structure.partials and len(names) > 1:
-        coords[PAIR] = [f"{b}, {a}" for a, b in _pairs(names)]
+    if structure.has(PAIR):
+        coords[PAIR] = [f"{b}, {a}" for a, b in pairs(names)]
+    if structure.has(AXIS):
+        coords[AXIS] = np.arange(len(names))
     return coords
-
-
-def _pairs(items):
-    """Pairs below the diagonal, row by row: the order of the kernels."""
-    return sorted(combinations(items, 2), key=lambda pair: items.index(pair[1]))
 
 
 class _Variables:
@@ -130,37 +137,11 @@ class _Variables:
         )
         return self._add("means", means, dims)
 
-    def standard_deviations(self):
-        log_location = self.priors.covariances.sds_log_location
-        if FEATURE not in self.structure.sds:
-            log_location = log_location.mean(keepdims=True)
-        sds = pm.LogNormal.dist(
-            log_location,
-            # As an array: PyTensor takes the log of a plain 0.75 in single precision.
-            np.array([self.priors.covariances.sds_log_scale]),
-            shape=self._shape(self.structure.sds),
-        )
-        return self._add("standard_deviations", sds, self.structure.sds)
-
-    def partial_correlations(self):
-        """LKJ as independent scaled Beta variables of a C-vine, None if there are none.
-
-        References
-        ----------
-        .. [1] Lewandowski, Kurowicka and Joe (2009), J. Multivariate Anal. 100.
-        """
-        if PAIR not in self.sizes:
-            return None
-        n_features, dims = self.sizes[FEATURE], self.structure.partials
-        level = np.array([j for j, _ in _pairs(range(n_features))])
-        partials = pm.CustomDist.dist(
-            self.priors.covariances.correlations_eta + 0.5 * (n_features - 2 - level),
-            logp=_partial_logp,
-            random=_partial_random,
-            class_name="PartialCorrelation",
-            shape=self._shape(dims),
-        )
-        return self._add("partial_correlations", partials, dims, fisher_z)
+    def factors(self):
+        """Lower Cholesky factors of the covariances."""
+        base = self.start.values.get("orientations") if self.start else None
+        prior = self.priors.covariances
+        return add_factors(self.structure, prior, self._add, self.sizes, base)
 
     def _shape(self, dims):
         """Fixed lengths; those of dims are symbolic, for a graph twice the size."""
@@ -181,22 +162,9 @@ class _Variables:
         )
 
 
-def _partial_logp(value, shape):
-    """Beta(shape, shape), stretched from (0, 1) to (-1, 1)."""
-    log_beta = 2.0 * pt.gammaln(shape) - pt.gammaln(2.0 * shape)
-    log_constant = (2.0 * shape - 1.0) * np.log(2.0) + log_beta
-    return (shape - 1.0) * pt.log1p(-(value**2)) - log_constant
-
-
-def _partial_random(shape, rng=None, size=None):
-    return 2.0 * rng.beta(shape, shape, size=size) - 1.0
-
-
 def _add_mixture(variables: _Variables, table, sample_weight):
     weights, means = variables.weights(), variables.means()
-    sds, partials = variables.standard_deviations(), variables.partial_correlations()
-    spread = variables.structure.spread(sds, partials, *means.type.shape)
-    lower = covariance_cholesky(*spread)
+    lower = variables.factors()
     covariances = pt.matmul(lower, lower.mT)
     pm.Deterministic("covariances", covariances, dims=DIMS["covariances"])
     rows = (OBSERVATION, FEATURE)

@@ -23,7 +23,8 @@ from bayesgmm.kernels import SOURCES, cholesky, likelihood, simplex
 KERNEL_VERSION = int(SOURCES[:12], 16)
 
 
-def _floats(*variables):
+def as_floats(*variables):
+    """Return inputs of a kernel: tensors of doubles."""
     return [pt.as_tensor_variable(v).astype("float64") for v in variables]
 
 
@@ -40,7 +41,7 @@ class KernelOp(Op):
             cell[0] = result
 
 
-def _register(op_class):
+def register(op_class):
     """Let the Numba linker call the kernel itself, cached on disk."""
 
     @register_funcify_default_op_cache_key(op_class)
@@ -56,7 +57,7 @@ def _register(op_class):
     return op_class
 
 
-@_register
+@register
 class MixtureLogLikelihood(KernelOp):
     """Log-likelihood of each row, and the gradient of their sum.
 
@@ -67,7 +68,7 @@ class MixtureLogLikelihood(KernelOp):
     kernel = staticmethod(likelihood.log_likelihood_and_gradient)
 
     def make_node(self, X, sample_weight, weights, means, cholesky):
-        inputs = _floats(X, sample_weight, weights, means, cholesky)
+        inputs = as_floats(X, sample_weight, weights, means, cholesky)
         rows = pt.tensor(dtype="float64", shape=(inputs[0].type.shape[0],))
         return Apply(self, inputs, [rows, *(v.type() for v in inputs[2:])])
 
@@ -99,28 +100,28 @@ def _without_empty_sums(variable):
     return variable
 
 
-@_register
+@register
 class MixtureGradient(KernelOp):
     """Gradient of rows weighted by a cotangent; only scaled if that is constant."""
 
     kernel = staticmethod(likelihood.weighted_gradient)
 
     def make_node(self, *inputs):
-        inputs = _floats(*inputs)
+        inputs = as_floats(*inputs)
         return Apply(self, inputs, [v.type() for v in inputs[-3:]])
 
     def infer_shape(self, node, shapes):  # noqa: ARG002
         return list(shapes[-3:])
 
 
-@_register
+@register
 class CovarianceCholesky(KernelOp):
     """Standard deviations (k, d) and partial correlations to factors (k, d, d)."""
 
     kernel = staticmethod(cholesky.covariance_cholesky)
 
     def make_node(self, sds, partials):
-        inputs = _floats(sds, partials)
+        inputs = as_floats(sds, partials)
         k, d = inputs[0].type.shape
         return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(k, d, d))])
 
@@ -132,26 +133,26 @@ class CovarianceCholesky(KernelOp):
         return covariance_cholesky_pullback(*inputs, *outputs, *cotangents)
 
 
-@_register
+@register
 class CovarianceCholeskyPullback(KernelOp):
     kernel = staticmethod(cholesky.covariance_cholesky_pullback)
 
     def make_node(self, *inputs):
-        inputs = _floats(*inputs)
+        inputs = as_floats(*inputs)
         return Apply(self, inputs, [v.type() for v in inputs[:2]])
 
     def infer_shape(self, node, shapes):  # noqa: ARG002
         return shapes[:2]
 
 
-@_register
+@register
 class LogRatioWeights(KernelOp):
     """Log ratios (k - 1,) to weights (k,)."""
 
     kernel = staticmethod(simplex.weights_from_log_ratios)
 
     def make_node(self, log_ratios):
-        inputs = _floats(log_ratios)
+        inputs = as_floats(log_ratios)
         n = inputs[0].type.shape[0]
         k = None if n is None else n + 1
         return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(k,))])
@@ -163,12 +164,12 @@ class LogRatioWeights(KernelOp):
         return [log_ratio_weights_pullback(outputs[0], cotangents[0])]
 
 
-@_register
+@register
 class LogRatioWeightsPullback(KernelOp):
     kernel = staticmethod(simplex.weights_from_log_ratios_pullback)
 
     def make_node(self, weights, cotangent):
-        inputs = _floats(weights, cotangent)
+        inputs = as_floats(weights, cotangent)
         k = inputs[0].type.shape[0]
         n = None if k is None else k - 1
         return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(n,))])

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.dims import COMPONENT, FEATURE
 from bayesgmm.kernels import cholesky
 from bayesgmm.kernels.reduce import responsibilities
-from bayesgmm.kernels.simplex import weights_from_log_ratios
-from bayesgmm.marginal.structure import Structure, structure_of
+from bayesgmm.marginal.parts import PARTS, parts_of
+from bayesgmm.marginal.structure import KERNELS, Structure, structure_of
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.quadratics import build_quadratics
 
@@ -17,8 +16,6 @@ from bayesgmm.quadratics import build_quadratics
 MAX_ROWS = 20_000
 # A sliver of prior belief, one observation's worth, where the data say nothing.
 PRIOR_INFORMATION = 1.0
-SMALLEST_WEIGHT = 1e-8
-LARGEST_CORRELATION = 1 - 1e-8
 BLOCK_NUMBERS = 2_000_000
 
 
@@ -57,47 +54,13 @@ def em_start(X, parameters: MixtureParameters, sample_weight=None) -> Start:
     .. [1] Boldea and Magnus (2009), *Maximum likelihood estimation of the multivariate
        normal mixture model*, JASA 104:1539-1549.
     """
-    values = _free_values(parameters)
-    locations = {name: _UNCONSTRAIN[name](value) for name, value in values.items()}
-    layout = _Layout(structure_of(parameters.covariance_type), locations)
+    values = {name: PARTS[name].read(parameters) for name in ("weights", "means")}
+    values |= parts_of(parameters)
+    locations = {name: PARTS[name].free(value) for name, value in values.items()}
+    structure = structure_of(parameters.covariance_type, parameters.means.shape[1])
+    layout = _Layout(structure, values, locations)
     errors = _standard_errors(X, layout, sample_weight)
     return Start(values, locations, layout.split(errors))
-
-
-def _free_values(parameters):
-    """Weights, means, standard deviations and partial correlations of an estimate."""
-    structure = structure_of(parameters.covariance_type)
-    lower = np.linalg.cholesky(parameters.covariances)
-    sds = np.sqrt(np.diagonal(parameters.covariances, axis1=1, axis2=2))
-    partials = cholesky.partial_correlations(lower)
-    weights = np.maximum(parameters.weights, SMALLEST_WEIGHT)
-    values = {
-        "weights": weights / weights.sum(),
-        "means": parameters.means,
-        "standard_deviations": _only(sds, structure.sds, FEATURE),
-    }
-    if structure.partials and partials.size:
-        partials = np.clip(partials, -LARGEST_CORRELATION, LARGEST_CORRELATION)
-        values["partial_correlations"] = _only(partials, structure.partials, None)
-    return values
-
-
-def _only(array, dims, feature):
-    """Drop the axes over which a family does not vary."""
-    array = array if COMPONENT in dims else array[0]
-    return array if feature in dims or feature is None else array[..., 0]
-
-
-def _unconstrain_weights(weights):
-    return np.log(weights[:-1]) - np.log(weights[-1])
-
-
-_UNCONSTRAIN = {
-    "weights": _unconstrain_weights,
-    "means": np.array,
-    "standard_deviations": np.log,
-    "partial_correlations": np.arctanh,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +68,7 @@ class _Layout:
     """Flat vectors of unconstrained variables and the quadratic forms they mean."""
 
     structure: Structure
+    values: dict[str, Floats]
     locations: dict[str, Floats]
 
     def flat(self):
@@ -117,17 +81,13 @@ class _Layout:
         return {name: part.reshape(value.shape) for (name, value), part in shaped}
 
     def quadratics(self, flat) -> Quadratics:
-        parts = self.split(flat)
-        k, d = parts["means"].shape
-        weights = weights_from_log_ratios(parts["weights"])
-        sds = np.exp(parts["standard_deviations"])
-        partials = parts.get("partial_correlations")
-        partials = None if partials is None else np.tanh(partials)
-        lower = cholesky.covariance_cholesky(
-            *self.structure.spread(sds, partials, k, d)
-        )
+        parts = {
+            name: PARTS[name].back(part, self.values[name])
+            for name, part in self.split(flat).items()
+        }
+        lower = self.structure.factors(KERNELS, parts, *parts["means"].shape)
         upper, _ = cholesky.precision_cholesky(lower)
-        return build_quadratics(weights, parts["means"], upper)
+        return build_quadratics(parts["weights"], parts["means"], upper)
 
     def jacobian(self, flat):
         """Derivative of the flattened quadratic forms, by central differences."""

@@ -1,63 +1,154 @@
-"""How a covariance family is built from standard deviations and correlations.
+"""What the covariances of a family are made of: free variables, and what varies.
 
-Every family is standard deviations times a correlation factor; families differ only
-in which of the two vary over components and features. That is this table.
+A covariance is ``volume * axes @ diag(shape) @ axes.T``, the shape of product one, and
+the letters of a family say which of the three its components share. Where shape and
+axes are shared alike they are one matrix, and told by standard deviations and
+correlations instead. Arrays and tensors take the same way from variables to factors.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bayesgmm.covariances import covariance_family
-from bayesgmm.dims import COMPONENT, FEATURE, PAIR
-from bayesgmm.errors import InputError
+from bayesgmm.dims import AXIS, COMPONENT, FEATURE, PAIR
+from bayesgmm.kernels import cholesky, orientations
 
 
-@dataclass(frozen=True, slots=True)
+class Maps(NamedTuple):
+    """Maps to lower Cholesky factors: kernels for arrays, Ops for tensors."""
+
+    of_deviations: Callable[..., Any]
+    of_volumes: Callable[..., Any]
+    along_axes: Callable[..., Any]
+
+
+KERNELS = Maps(
+    cholesky.covariance_cholesky,
+    cholesky.factors_of_volumes,
+    orientations.factors_along_axes,
+)
+
+NO_CORRELATIONS = np.zeros((1, 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Structure:
-    """Dimensions over which the parts of the covariances vary.
+    """The free variables of a family's covariances.
 
     Attributes
     ----------
-    sds : tuple of str
-    partials : tuple of str
-        Of the partial correlations; empty if there are none.
+    dims : dict
+        Dimensions of each free variable, by name.
+    build : function
+        ``build(maps, parts, ones)``: variables by name to lower factors, with ``ones``
+        of shape (n_components, n_features).
     """
 
-    sds: tuple[str, ...]
-    partials: tuple[str, ...]
+    dims: dict[str, tuple[str, ...]]
+    build: Callable[[Maps, Mapping[str, Any], np.ndarray], Any]
 
-    def spread(self, sds, partials, n_components, n_features):
-        """Return both with one row a component, arrays or tensors.
+    def factors(self, maps: Maps, parts: Mapping[str, Any], k: int, d: int):
+        """Return lower factors (k, d, d) of parts, all arrays or all tensors."""
+        return self.build(maps, parts, np.ones((k, d)))
 
-        Standard deviations as (n_components, n_features); partial correlations as
-        (n_components or 1, pairs), with no pairs if there are none.
-        """
-        if FEATURE not in self.sds:
-            sds = sds[:, None]
-        if partials is None:
-            partials = np.zeros((1, 0))
-        elif COMPONENT not in self.partials:
-            partials = partials[None]
-        return sds * np.ones((n_components, n_features)), partials
+    def has(self, dim: str) -> bool:
+        """Tell whether any variable has this dimension."""
+        return any(dim in dims for dims in self.dims.values())
 
 
-_STRUCTURES = {
-    "full": Structure((COMPONENT, FEATURE), (COMPONENT, PAIR)),
-    "tied": Structure((FEATURE,), (PAIR,)),
-    "diag": Structure((COMPONENT, FEATURE), ()),
-    "spherical": Structure((COMPONENT,), ()),
+# -- from variables to factors -----------------------------------------------------
+
+
+def _stacked(value, ndim):
+    """Give what all components share an axis of length one for them."""
+    return value if value.ndim == ndim else value[None]
+
+
+def _deviations(sds, partials=None) -> Structure:
+    """Standard deviations of features and, if any, partial correlations."""
+
+    def build(maps, parts, ones):
+        deviations = parts["standard_deviations"]
+        if FEATURE not in sds:
+            deviations = deviations[..., None]
+        correlations = parts.get("partial_correlations")
+        correlations = (
+            NO_CORRELATIONS if correlations is None else _stacked(correlations, 2)
+        )
+        return maps.of_deviations(deviations * ones, correlations)
+
+    dims = {"standard_deviations": sds, "partial_correlations": partials}
+    return Structure({k: v for k, v in dims.items() if v is not None}, build)
+
+
+def _along_features(volumes, shapes) -> Structure:
+    def build(maps, parts, ones):
+        variances = parts["volumes"][..., None] * parts["shapes"]
+        return maps.of_deviations(variances**0.5 * ones, NO_CORRELATIONS)
+
+    return Structure({"volumes": volumes, "shapes": shapes}, build)
+
+
+def _along_axes(volumes, shapes, axes) -> Structure:
+    def build(maps, parts, ones):  # noqa: ARG001
+        return maps.along_axes(
+            _stacked(parts["volumes"], 1),
+            _stacked(parts["shapes"], 2),
+            _stacked(parts["orientations"], 3),
+        )
+
+    dims = {"volumes": volumes, "shapes": shapes, "orientations": axes}
+    return Structure(dims, build)
+
+
+def _whole_matrices(volumes, sds, partials) -> Structure:
+    """Volumes, standard deviations relative to one another, and correlations."""
+
+    def build(maps, parts, ones):  # noqa: ARG001
+        return maps.of_volumes(
+            _stacked(parts["volumes"], 1),
+            _stacked(parts["relative_standard_deviations"], 2),
+            _stacked(parts["partial_correlations"], 2),
+        )
+
+    dims = {
+        "volumes": volumes,
+        "relative_standard_deviations": sds,
+        "partial_correlations": partials,
+    }
+    return Structure(dims, build)
+
+
+# -- the families ------------------------------------------------------------------
+
+_EACH = (COMPONENT,)
+_OF_ALL = {
+    "EII": _deviations(()),
+    "VII": _deviations(_EACH),
+    "EEI": _deviations((FEATURE,)),
+    "VEI": _along_features(_EACH, (FEATURE,)),
+    "EVI": _along_features((), (COMPONENT, FEATURE)),
+    "VVI": _deviations((COMPONENT, FEATURE)),
+    "EEE": _deviations((FEATURE,), (PAIR,)),
+    "VEE": _whole_matrices(_EACH, (FEATURE,), (PAIR,)),
+    "EVE": _along_axes((), (COMPONENT, AXIS), (FEATURE, AXIS)),
+    "VVE": _along_axes(_EACH, (COMPONENT, AXIS), (FEATURE, AXIS)),
+    "EEV": _along_axes((), (AXIS,), (COMPONENT, FEATURE, AXIS)),
+    "VEV": _along_axes(_EACH, (AXIS,), (COMPONENT, FEATURE, AXIS)),
+    "EVV": _whole_matrices((), (COMPONENT, FEATURE), (COMPONENT, PAIR)),
+    "VVV": _deviations((COMPONENT, FEATURE), (COMPONENT, PAIR)),
+}
+# One feature has neither shape nor axes.
+_OF_ONE = {
+    "E": _deviations((FEATURE,)),
+    "V": _deviations((COMPONENT, FEATURE)),
 }
 
 
-def structure_of(covariance_type: str, n_features: int = 1) -> Structure:
-    """Look up the structure of a family, or refuse one that has no posterior."""
-    name = covariance_family(covariance_type, n_features).name
-    if name not in _STRUCTURES:
-        raise InputError(
-            "covariance_type",
-            f"be one of {', '.join(_STRUCTURES)} for a posterior",
-            repr(covariance_type),
-            "Other families are fitted by EM alone, with `GaussianMixture`.",
-        )
-    return _STRUCTURES[name]
+def structure_of(covariance_type: str, n_features: int) -> Structure:
+    """Look up the structure of a family by any of its names."""
+    letters = covariance_family(covariance_type, n_features).mclust_name
+    return _OF_ALL[letters] if n_features > 1 else _OF_ONE[letters[0]]
