@@ -73,6 +73,7 @@ def make_target(
             table, n_components, family.name, sample_weight=sample_weight
         )
     _check_priors(priors, table)
+    priors.check_n_components(n_components)
     em = None if init is None else _check_init(init, table, n_components, family)
     optima = _good_optima(init, em)
     return Target(table, n_components, family, priors, em, optima, sample_weight)

@@ -57,6 +57,7 @@ ROWS = {
     "G labels": ["relabel"],
     "G after sampling": [
         "bootstrap replicates",
+        "carry_over",
         "criteria tails",
         "diagnose invariants verdict",
         "loo log_score",
@@ -85,7 +86,7 @@ ROWS = {
 }
 SIBLINGS_APART = ("E inference", "G after sampling")
 # (importer, imported): upward, inside a function, for the sake of a method of a result.
-LAZY_UPWARD: set[tuple[str, str]] = set()
+LAZY_UPWARD: set[tuple[str, str]] = {("priors", "carry_over")}
 # Who may import a heavy library: names of rooms, or all from a row on.
 F_DOWN = "FGHI"
 LIBRARIES = {

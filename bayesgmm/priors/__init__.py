@@ -9,6 +9,7 @@ from bayesgmm.priors.covariances import (
 from bayesgmm.priors.hyper import FDistribution, Gamma
 from bayesgmm.priors.means import NormalGammaMeans, NormalMeans, ScaledNormalMeans
 from bayesgmm.priors.presets import default_priors
+from bayesgmm.priors.simulation import PriorSimulation
 from bayesgmm.priors.sizes import (
     BetaNegativeBinomialSizes,
     PoissonSizes,
@@ -28,6 +29,7 @@ __all__ = [
     "NormalGammaMeans",
     "NormalMeans",
     "PoissonSizes",
+    "PriorSimulation",
     "Priors",
     "ScaledNormalMeans",
     "SizeProbabilities",

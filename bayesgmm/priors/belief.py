@@ -1,8 +1,12 @@
 """`Priors`: what is believed about a mixture before its data."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from bayesgmm._typing import Floats
+from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.covariances import CovarianceFamily
 from bayesgmm.errors import InputError
 from bayesgmm.priors.covariances import (
@@ -12,6 +16,8 @@ from bayesgmm.priors.covariances import (
     is_conjugate_family,
 )
 from bayesgmm.priors.means import MeansPrior
+from bayesgmm.priors.own import check_number_of_own, check_own, own_components
+from bayesgmm.priors.simulation import PriorSimulation, simulate
 from bayesgmm.priors.sizes import SizesPrior
 from bayesgmm.priors.weights import WeightsPrior
 
@@ -52,6 +58,42 @@ SizeProbabilities or None
                     f"{got}",
                     "Give one number for every feature.",
                 )
+        check_own(self)
+
+    @classmethod
+    def from_posterior(cls, posterior: Any, *, discount: float = 1.0) -> "Priors":
+        """Make last year's posterior this year's prior, by matching moments.
+
+        Each component has priors of its own: ``Dirichlet`` weights with the means and
+        the total variance of the draws, independent ``NormalMeans`` with their means
+        and standard deviations, and ``InverseWishart`` covariances with their means.
+        The degrees of freedom, common to all components, are those at which the
+        variances of the component that is known least vary as they do in the draws:
+        of none is more said to be known than is. Correlations between parameters are
+        left out.
+
+        Parameters
+        ----------
+        posterior : xarray.DataTree
+            Relabelled draws of a mixture with a known number of components.
+        discount : float, default 1.0
+            In (0, 1]. Last year counts as that part of its rows: prior means stay, and
+            prior variances are divided by `discount`.
+
+        Returns
+        -------
+        Priors
+            For as many components, in the posterior's order, of the same features.
+
+        Raises
+        ------
+        InputError
+            If labels were not resolved, the draws are replicates of a bootstrap, or
+            `discount` is no number in (0, 1].
+        """
+        from bayesgmm.carry_over import carry_over  # below, as posteriors are
+
+        return carry_over(posterior, discount)
 
     def __str__(self) -> str:
         lines = (
@@ -67,6 +109,76 @@ SizeProbabilities or None
         """Whether the prior is the same for all orders of the components."""
         parts = (self.weights, self.means, self.covariances)
         return all(part.is_exchangeable for part in parts)
+
+    def check_n_components(self, n_components: int) -> None:
+        """Refuse a number of components for which the prior was not made.
+
+        Parameters
+        ----------
+        n_components : int
+
+        Raises
+        ------
+        InputError
+            If a part is given component by component, for another number of them.
+        """
+        check_number_of_own(self, n_components)
+
+    def simulate(
+        self,
+        n_components: int | None = None,
+        n_observations: int = 100,
+        *,
+        n_draws: int = 1000,
+        random_seed: int | None = None,
+    ) -> PriorSimulation:
+        """Say what the prior thinks of groups of rows before it sees data.
+
+        Parameters
+        ----------
+        n_components : int, optional
+            Not needed where it has a prior, or components have priors of their own.
+        n_observations : int, default 100
+            How many rows are to be grouped; a million are as quick as a hundred.
+        n_draws : int, default 1000
+        random_seed : int, optional
+            The same seed gives the same draws.
+
+        Returns
+        -------
+        PriorSimulation
+            How many components are filled, how large they are, and how probably two
+            rows are of one component. Printable, with a `table`.
+
+        Raises
+        ------
+        InputError
+            If the number of components is not known, or not that of the prior.
+        """
+        return simulate(
+            np.random.default_rng(check_seed(random_seed)),
+            self.weights,
+            self._sizes(n_components),
+            check_count("n_observations", n_observations),
+            check_count("n_draws", n_draws),
+        )
+
+    def _sizes(self, n_components) -> SizesPrior | int:
+        """Return the number of components, or its prior where it is not known."""
+        if n_components is not None:
+            n_components = check_count("n_components", n_components)
+            self.check_n_components(n_components)
+            return n_components
+        if self.n_components is not None:
+            return self.n_components
+        for _, count in own_components(self):
+            return count
+        raise InputError(
+            "n_components",
+            "be given where the prior does not say it",
+            "None",
+            "For example `n_components=3`.",
+        )
 
     def conjugate_covariances(
         self, family: CovarianceFamily

@@ -90,6 +90,15 @@ class Dirichlet:
             return share
         return np.repeat(share[..., None], n_components, axis=-1)
 
+    def together(self, n_components: int, concentration=None) -> Floats:
+        """Return the prior probability that two rows are of one component, (...)."""
+        value = self.fixed if concentration is None else np.asarray(concentration)
+        if self.is_exchangeable:
+            e = value / n_components if self.shared else value
+            return (e + 1.0) / (n_components * e + 1.0)
+        each = self.concentrations(n_components)
+        return (each * (each + 1.0)).sum() / (each.sum() * (each.sum() + 1.0))
+
     def draw(self, rng, n_draws: int, n_components: int) -> dict[str, Floats]:
         if self.hyperprior is not None:
             e = self.hyperprior.draw(rng, n_draws)
@@ -145,6 +154,14 @@ class StickBreaking:
     @property
     def is_exchangeable(self) -> bool:
         return False
+
+    def together(self, n_components: int, concentration=None) -> Floats:
+        """Return the prior probability that two rows are of one component, (...)."""
+        e = self.concentration if concentration is None else concentration
+        e = np.asarray(e, dtype=np.float64)
+        # What the first sticks leave, squared, on average.
+        rest = (e / (e + 2.0)) ** (n_components - 1)
+        return (1.0 - rest) / (1.0 + e) + rest
 
     def draw(self, rng, n_draws: int, n_components: int) -> dict[str, Floats]:
         own, e = {}, np.asarray(self.concentration)
