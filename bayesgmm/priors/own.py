@@ -19,7 +19,7 @@ def own_components(priors: Any) -> Iterator[tuple[str, int]]:
     """Yield the name of what every component has its own of, and their number."""
     for part, axes in _AXES.items():
         for name, n_axes in axes.items():
-            value = getattr(getattr(priors, part), name, None)
+            value: Any = getattr(getattr(priors, part), name, None)
             if np.ndim(value) == n_axes:
                 yield f"priors.{part}.{name}", len(value)
 

@@ -90,7 +90,7 @@ class Dirichlet:
             return share
         return np.repeat(share[..., None], n_components, axis=-1)
 
-    def together(self, n_components: int, concentration=None) -> Floats:
+    def together(self, n_components: int, concentration=None) -> Floats | float:
         """Return the prior probability that two rows are of one component, (...)."""
         value = self.fixed if concentration is None else np.asarray(concentration)
         if self.is_exchangeable:
