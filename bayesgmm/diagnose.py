@@ -11,6 +11,7 @@ from bayesgmm.invariants import convergence, find_solutions, halves, invariants
 from bayesgmm.posterior import (
     APPROXIMATE,
     COMPONENT,
+    PARETO_K,
     POSTERIOR,
     RELABELLING,
     SAMPLE_DIMS,
@@ -66,6 +67,7 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
         separation=_separation(draws),
         moved=draws.n_chains == 1 and _moved(values),
         approximate=bool(posterior[POSTERIOR].attrs.get(APPROXIMATE, False)),
+        pareto_k=float(posterior[POSTERIOR].attrs.get(PARETO_K, np.nan)),
         optima=getattr(em, "optima_", None),
     )
 

@@ -50,6 +50,8 @@ class Sampled:
         Whether the user stopped the sampler before it was done.
     failures : dict
         What the chains that died raised, by the number of the chain.
+    n_resampled : int or None
+        How many of the draws importance resampling may choose, if that is meant.
     """
 
     groups: dict[str, dict[str, Any]]
@@ -59,6 +61,7 @@ class Sampled:
     attrs: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     failures: dict[int, Exception] = field(default_factory=dict)
+    n_resampled: int | None = None
 
 
 def most_draws(lengths: Any) -> tuple[np.ndarray, int]:

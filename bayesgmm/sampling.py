@@ -3,18 +3,20 @@
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import InputError, PosteriorWarning
-from bayesgmm.importance import GOOD_K, pareto_k
+from bayesgmm.importance import GOOD_K, pareto_k, resample
 from bayesgmm.kernels.threads import available_cores
 from bayesgmm.posterior import (
     APPROXIMATE,
+    LOG_LIKELIHOOD,
     PARETO_K,
     POSTERIOR,
     SAMPLE_STATS,
@@ -24,8 +26,10 @@ from bayesgmm.priors import Priors, default_priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
 from bayesgmm.target import Target, make_target
+from bayesgmm.verdict import describe_roughness
 
 TUNE = 500
+PER_DRAW = (POSTERIOR, SAMPLE_STATS, LOG_LIKELIHOOD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,13 @@ def sample(
         A fitted EM estimate: where chains begin, and the reference of labels.
     sample_weight : array-like of shape (n_observations,), optional
         These are said with the observations, not with a model that has them already.
-    method : {"nuts", "advi", "fullrank_advi"}
-        NUTS is exact in the long run. The two others fit a normal distribution to the
-        unconstrained variables and draw from it: quick, and only approximate.
+    method : {"nuts", "advi", "fullrank_advi", "laplace"}
+        NUTS is exact in the long run. The others are approximate: "laplace" touches the
+        posterior at its mode with a t-distribution, by far the quickest; "advi" and
+        "fullrank_advi" fit a normal distribution, all in the unconstrained variables.
+        How good they are says ``attrs["pareto_k"]`` of the group ``posterior``: up to
+        0.7 they are usable, and draws of "laplace" then are resampled by their
+        importance weights; above it they are rough, with a warning.
     draws, tune, chains : int
         Draws are per chain, after `tune` steps of warm-up. Approximations return
         ``draws * chains`` independent draws as one chain.
@@ -136,6 +144,7 @@ def sample(
         APPROXIMATE: 0,  # a number, for files
     }
     attrs |= _quality(sampled) | sampled.attrs
+    sampled = _resampled(sampled, attrs.get(PARETO_K, np.nan), settings.seed)
     posterior = build_posterior(sampled.groups, sampled.coords, sampled.dims, attrs)
     _warn(sampled, posterior, settings)
     return _relabelled(posterior, what)
@@ -200,13 +209,31 @@ def _quality(sampled: Sampled) -> dict[str, float]:
     return {PARETO_K: pareto_k(stats["lp"] - stats["log_q"])}
 
 
+def _resampled(sampled: Sampled, k: float, seed: int) -> Sampled:
+    """Choose among the draws by their importance, if they are to be and if it helps."""
+    n = sampled.n_resampled
+    if n is None:
+        return sampled
+    stats, chosen = sampled.groups[SAMPLE_STATS], slice(n)
+    if k <= GOOD_K:
+        rng = np.random.default_rng([seed, 1])
+        chosen = resample((stats["lp"] - stats["log_q"])[0], n, rng)
+    groups = {
+        name: {key: value[:, chosen] for key, value in group.items()}
+        if name in PER_DRAW
+        else group
+        for name, group in sampled.groups.items()
+    }
+    return replace(sampled, groups=groups)
+
+
 def _warn(sampled: Sampled, posterior, settings) -> None:
     """Say what is missing from the draws, or wrong with them."""
     k = posterior[POSTERIOR].attrs.get(PARETO_K, 0.0)
     if k > GOOD_K:
         _tell(
-            f"The approximation is rough: Pareto k-hat is {k:.2f}, and should be below "
-            f"{GOOD_K}. Spreads may be too small; compare with `method='nuts'`."
+            f"The draws are rough: {describe_roughness(k)}. Spreads may be too small; "
+            "compare with `method='nuts'`."
         )
     for chain, error in sampled.failures.items():
         _tell(f"Chain {chain} died and is left out: {type(error).__name__}: {error}")

@@ -46,6 +46,7 @@ TONES = {
     Verdict.COMPONENTS_OVERLAP: "careful",
     Verdict.DIFFERENT_SOLUTIONS: "bad",
     Verdict.NOT_MIXED: "bad",
+    Verdict.ROUGH: "careful",
 }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesgmm.importance import GOOD_K
+
 R_HAT_LIMIT = 1.05
 """Above it chains have not mixed; 1.01 is the aim (Vehtari et al. 2021), which the
 highest of many R-hats of good chains of a few hundred draws can miss."""
@@ -38,6 +40,7 @@ class Verdict(Enum):
         "of them."
     )
     NOT_MIXED = "Draw more before anything is read off the draws."
+    ROUGH = "Take them as a sketch of the posterior, and compare with NUTS."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +72,8 @@ class Diagnosis:
         Whether a single chain went from one solution to another.
     approximate : bool
         Whether the draws are of an approximation to the posterior.
+    pareto_k : float
+        Of its importance weights: how good it is. NaN if nobody computed it.
     optima : pandas.DataFrame or None
         The distinct optima that the restarts of the EM fit found. Chains that start at
         one of them cannot see the others.
@@ -88,6 +93,7 @@ class Diagnosis:
     separation: float
     moved: bool = False
     approximate: bool = False
+    pareto_k: float = np.nan
     optima: pd.DataFrame | None = None
 
     @property
@@ -148,6 +154,8 @@ def _highest(column: Any) -> float:
 
 def judge(diagnosis: Diagnosis) -> Verdict:
     """Look at what labels cannot change first, at relabelled parameters last."""
+    if diagnosis.pareto_k > GOOD_K:
+        return Verdict.ROUGH
     if diagnosis.chains["solution"].to_numpy().max() > 0:
         return Verdict.DIFFERENT_SOLUTIONS
     if diagnosis.moved or np.isnan(diagnosis.r_hat):
@@ -180,8 +188,14 @@ def _divergences(diagnosis: Diagnosis) -> str:
 
 
 def _advice(diagnosis: Diagnosis) -> str:
-    if not diagnosis.approximate:
+    if not diagnosis.approximate or diagnosis.verdict is Verdict.ROUGH:
         return diagnosis.verdict.value
+    if diagnosis.pareto_k <= GOOD_K:
+        return (
+            f"Pareto k-hat of the approximation is {diagnosis.pareto_k:.2f}, at most "
+            f"{GOOD_K}: it is close to the posterior. "
+            f"{diagnosis.verdict.value}"
+        )
     return (
         "These are independent draws from an approximation: that they agree does not "
         "tell how good it is. Compare with NUTS."
@@ -232,6 +246,18 @@ def _overlap(diagnosis: Diagnosis) -> str:
     return found
 
 
+def _rough(diagnosis: Diagnosis) -> str:
+    return f"The draws are rough: {describe_roughness(diagnosis.pareto_k)}."
+
+
+def describe_roughness(pareto_k: float) -> str:
+    """Say how far an approximation is from the posterior."""
+    return (
+        f"Pareto k-hat is {pareto_k:.2f}, and above {GOOD_K} not even importance "
+        "weights mend them"
+    )
+
+
 def _not_mixed(diagnosis: Diagnosis) -> str:
     return f"The chains have not mixed: {_numbers(diagnosis)}."
 
@@ -242,6 +268,7 @@ _SENTENCES = {
     Verdict.DIFFERENT_SOLUTIONS: _different,
     Verdict.COMPONENTS_OVERLAP: _overlap,
     Verdict.NOT_MIXED: _not_mixed,
+    Verdict.ROUGH: _rough,
 }
 
 

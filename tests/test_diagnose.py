@@ -232,6 +232,26 @@ def test_approximations_are_not_praised_for_agreeing_with_themselves():
     assert "approximation" not in diagnose(clean(0)).sentence
 
 
+def test_a_rough_approximation_is_called_so():
+    tree = clean(0).copy(deep=True)
+    tree["posterior"].attrs |= {"approximate": 1, "pareto_k": 0.94}
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.ROUGH
+    assert diagnosis.sentence == (
+        "The draws are rough: Pareto k-hat is 0.94, and above 0.7 not even importance "
+        "weights mend them. Take them as a sketch of the posterior, and compare with "
+        "NUTS."
+    )
+
+
+def test_a_good_approximation_says_how_good():
+    tree = clean(0).copy(deep=True)
+    tree["posterior"].attrs |= {"approximate": 1, "pareto_k": 0.31}
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.CHAINS_AGREE
+    assert "Pareto k-hat of the approximation is 0.31, at most 0.7" in str(diagnosis)
+
+
 @pytest.mark.parametrize("n_draws", [1, 2, 3])
 def test_a_few_draws_cannot_be_judged(n_draws):
     diagnosis = diagnose(clean(0).isel(draw=slice(0, n_draws)))

@@ -158,7 +158,7 @@ def test_a_model_or_observations_are_the_same(faithful):
         (
             {"method": "nutz"},
             "`method` must be a known name; got 'nutz'. Did you mean 'nuts'? "
-            "Choose one of 'nuts', 'advi', 'fullrank_advi'.",
+            "Choose one of 'nuts', 'advi', 'fullrank_advi', 'laplace'.",
         ),
         (
             {"draws": 0},
@@ -187,6 +187,30 @@ def test_bad_arguments_are_refused(faithful, arguments, text):
     with pytest.raises(InputError) as refused:
         bg.sample(**arguments)
     assert str(refused.value) == text
+
+
+def test_laplace_is_the_posterior_where_that_is_nearly_normal(faithful, posterior):
+    """Means within a tenth of a sd of NUTS, sds within a tenth."""
+    laplace = bg.sample(faithful[2], method="laplace", random_seed=1, progress=False)
+    assert laplace["posterior"].sizes["chain"] == 1
+    assert laplace["posterior"].sizes["draw"] == 4000
+    assert laplace["posterior"].attrs["approximate"] == 1
+    assert laplace["posterior"].attrs["pareto_k"] < 0.5
+    for name in DIMS:
+        exact, got = posterior["posterior"][name], laplace["posterior"][name]
+        error = np.abs(got.mean(("chain", "draw")) - exact.mean(("chain", "draw")))
+        assert (error < 0.1 * exact.std(("chain", "draw"))).all(), name
+        ratio = got.std(("chain", "draw")) / exact.std(("chain", "draw"))
+        np.testing.assert_allclose(ratio, 1.0, atol=0.1)
+
+
+def test_laplace_says_that_it_is_rough(golden):
+    """Three groups in six numbers: no normal distribution, but many modes."""
+    _, model = tiny_model(golden("exact_tiny_nonconjugate.json")["cases"][2])
+    with pytest.warns(PosteriorWarning, match=r"rough: Pareto k-hat is .*above 0\.7"):
+        draws = bg.sample(model, method="laplace", random_seed=1, progress=False)
+    assert draws["posterior"].attrs["pareto_k"] > 0.7
+    assert draws["posterior"].sizes["draw"] == 4000
 
 
 @pytest.mark.slow

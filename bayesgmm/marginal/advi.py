@@ -7,6 +7,7 @@ import pymc as pm
 
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
+from bayesgmm.marginal.laplace import weighted_draws
 from bayesgmm.sampled import Settings
 
 N_ITERATIONS = 20_000
@@ -28,17 +29,17 @@ def sample_fullrank_advi(flat: FlatModel, settings: Settings) -> FlatDraws:
 
 
 def _sample(flat, settings, method, root):
-    """Draw as one chain: several chains of independent draws would say nothing."""
-    start = time.perf_counter()
+    begun = time.perf_counter()
     approximation = _fit(flat, settings, method)
+    log_posterior = flat.log_posterior()
     mean, n_draws = approximation.mean.eval(), settings.draws * settings.chains
-    noise = np.random.default_rng(settings.seed).standard_normal((n_draws, len(mean)))
-    values = mean + noise @ root(approximation).T
-    return FlatDraws(
-        values[None, :, _order(flat, approximation)],
-        stats={},
-        seconds=time.perf_counter() - start,
-        attrs={"approximate": 1},
+    z = np.random.default_rng(settings.seed).standard_normal((n_draws, len(mean)))
+    values = mean + z @ root(approximation).T
+    return weighted_draws(
+        values[:, _order(flat, approximation)],
+        -0.5 * (z**2).sum(axis=1),
+        log_posterior,
+        begun,
         interrupted=len(approximation.hist) < N_ITERATIONS,
     )
 

@@ -17,7 +17,7 @@ class FlatDraws:
     values : array of shape (n_chains, n_draws, n_dimensions)
     stats : dict of arrays of shape (n_chains, n_draws)
         Named as PyMC's own sampler names them.
-    seconds, attrs, interrupted, failures
+    seconds, attrs, interrupted, failures, n_resampled
         As in `Sampled`.
     """
 
@@ -27,3 +27,4 @@ class FlatDraws:
     attrs: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     failures: dict[int, Exception] = field(default_factory=dict)
+    n_resampled: int | None = None

@@ -1,14 +1,17 @@
 """NUTS by nutpie, on the compiled log-posterior."""
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import nutpie
 from nutpie.compiled_pyfunc import from_pyfunc
 
+from bayesgmm._typing import Floats
 from bayesgmm.chains import run_chains
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
+from bayesgmm.marginal.mode import LogPosterior, find_mode
 from bayesgmm.progress import announce
 from bayesgmm.sampled import Settings, most_draws
 
@@ -23,31 +26,39 @@ STATS = {
     "step_size": "step_size",
     "mean_tree_accept": "acceptance_rate",
 }
-JITTER = 1.0
 # How often a chain looks whether it is done, in seconds.
 PATIENCE = 0.02
+# Uniform numbers of this width have variance 1: starts are as far apart as draws.
+WIDTH = np.sqrt(3.0)
+# Draws of a normal posterior lie this far below its mode, in units of their spread.
+DEPTH = 4.0
 
 
 def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
     """Run the No-U-Turn sampler; an interrupt keeps the draws made so far.
 
-    Chains start at the model's initial point with uniform jitter of one unit, which is
-    one standard error if the model was built with ``init=em``.
+    If the model was built with ``init=em``, the sampler sees the posterior shifted to
+    its mode and scaled by its curvature there, and chains start as far from the mode as
+    draws of a normal posterior are: warm-up has only the length of a step to learn. If
+    not, or if the posterior has no curvature to speak of, chains start at the model's
+    initial point with uniform jitter of one unit in every free variable.
     """
     with announce("Compiling the log-posterior", settings.progress):
         log_posterior = flat.log_posterior()
-    start = time.perf_counter()
+    begun = time.perf_counter()
+    view = _view(flat, log_posterior)
 
     def sample_chain(chain, stop):
         rng = np.random.default_rng([settings.seed, chain])
-        jitter = rng.uniform(-JITTER, JITTER, len(flat.start))
+        start = view.start(rng)
         seed = int(rng.integers(2**63))
-        return _sample_chain(log_posterior, flat.start + jitter, seed, settings, stop)
+        values, stats = _sample_chain(view.log_density, start, seed, settings, stop)
+        return view.centre + values @ view.root.T, stats
 
     with announce("Sampling by NUTS", settings.progress):
         chains = run_chains(sample_chain, settings)
     values, stats = _stack(list(chains.results.values()))
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - begun
     return FlatDraws(
         values,
         stats,
@@ -55,6 +66,41 @@ def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
         interrupted=chains.interrupted,
         failures=chains.failures,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """The posterior as the sampler sees it: of y, where ``x = centre + root @ y``."""
+
+    log_posterior: LogPosterior
+    centre: Floats
+    root: Floats
+    width: float
+
+    def log_density(self, y):
+        value, gradient = self.log_posterior(self.centre + self.root @ y)
+        return value, gradient @ self.root
+
+    def start(self, rng):
+        """Draw a start, brought nearer until it is as likely as draws are."""
+        n = len(self.centre)
+        y = rng.uniform(-self.width, self.width, n)
+        highest = self.log_posterior(self.centre)[0]
+        deepest = highest - 0.5 * n - DEPTH * np.sqrt(0.5 * n)
+        for _ in range(20):
+            if self.log_density(y)[0] >= deepest:
+                break
+            y *= 0.7
+        return y
+
+
+def _view(flat, log_posterior):
+    target = getattr(flat.model, "target", None)
+    if target is not None and target.em is not None:
+        mode = find_mode(log_posterior, flat.start)
+        if mode.found:
+            return _View(log_posterior, mode.centre, mode.root, WIDTH)
+    return _View(log_posterior, flat.start, np.eye(len(flat.start)), 1.0)
 
 
 def _sample_chain(log_posterior, start, seed, settings, stop):

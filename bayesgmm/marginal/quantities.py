@@ -42,6 +42,7 @@ def name_draws(flat: FlatModel, draws: FlatDraws) -> Sampled:
         draws.attrs,
         draws.interrupted,
         draws.failures,
+        draws.n_resampled,
     )
 
 

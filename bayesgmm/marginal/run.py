@@ -9,6 +9,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.marginal.advi import sample_advi, sample_fullrank_advi
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
+from bayesgmm.marginal.laplace import sample_laplace
 from bayesgmm.marginal.nuts import sample_nuts
 from bayesgmm.marginal.quantities import name_draws
 from bayesgmm.sampled import Sampled, Settings
@@ -17,6 +18,7 @@ METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
     "nuts": sample_nuts,
     "advi": sample_advi,
     "fullrank_advi": sample_fullrank_advi,
+    "laplace": sample_laplace,
 }
 
 
