@@ -136,11 +136,17 @@ def _finish_joint(q, offset, top):
 @fast
 def normalise_block(space):
     """Turn log-joints into exp(joint - top), fill inverse sums and row scores."""
-    joint, top, inverse = space.joint, space.top, space.inverse
-    inverse[:] = 0.0
+    exponentiate_block(space)
+    _finish_rows(space.top, space.inverse, space.rows)
+
+
+@fast
+def exponentiate_block(space):
+    """Turn log-joints into exp(joint - top), and sum them where inverses will be."""
+    joint, top, total = space.joint, space.top, space.inverse
+    total[:] = 0.0
     for k in range(len(joint) // B):
-        _exponentiate(joint[k * B : (k + 1) * B], top, inverse)
-    _finish_rows(top, inverse, space.rows)
+        _exponentiate(joint[k * B : (k + 1) * B], top, total)
 
 
 @fast
@@ -257,7 +263,7 @@ def fused(X, sample_weight, offsets, means, precisions_cholesky):
         normalise_block(space)
         _collect(space, sample_weight, start, size, rows)
         statistics_block(mixture, space, counts, sums, outer_products)
-    _mirror(outer_products)
+    mirror(outer_products)
     return (
         rows,
         counts,
@@ -283,7 +289,8 @@ def _collect(space, sample_weight, start, size, rows):
 
 
 @exact
-def _mirror(outer_products):
+def mirror(outer_products):
+    """Copy upper triangles to the lower ones."""
     n_components, width, _ = outer_products.shape
     for k in range(n_components):
         for i in range(width):
