@@ -7,6 +7,7 @@ import numpy as np
 from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
 from bayesgmm.kernels import pointwise
 from bayesgmm.kernels.rows import fused
+from bayesgmm.kernels.sampled import sampled_pass
 from bayesgmm.kernels.threads import run_tasks
 
 # A chunk is about a millisecond of work; see `_chunks`.
@@ -186,3 +187,42 @@ def _take(quadratics, s) -> Quadratics:
 def _draws(quadratics) -> list[slice]:
     n_draws = len(quadratics.offsets)
     return [slice(s, min(s + _DRAWS, n_draws)) for s in range(0, n_draws, _DRAWS)]
+
+
+def sampled_moments(X, repeats, quadratics: Quadratics, key, n_threads=None):
+    """Draw the component of every observation, and sum the moments of these labels.
+
+    Parameters
+    ----------
+    X : array of shape (n_observations, n_features), float64 or float32
+    repeats : array of shape (n_observations,) or (0,)
+        See `kernels.sampled.sampled_pass`, also for what is returned.
+    quadratics : Quadratics
+    key : uint64
+        The same key draws the same labels, whatever `n_threads` is.
+    n_threads : int, optional
+
+    Returns
+    -------
+    log_likelihood : float
+    statistics : SufficientStatistics
+    """
+    chunks = _chunks(X, quadratics)
+    sizes = [c.stop - c.start for c in chunks]
+    if len(repeats):
+        sizes = [int(repeats[c].sum()) for c in chunks]
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    totals: list = [0.0, 0.0, 0.0, 0.0]
+
+    def run(task):
+        i, chunk = task
+        some = repeats[chunk] if len(repeats) else repeats
+        return sampled_pass(_as_block(X[chunk]), some, first[i], *quadratics, key)
+
+    def add(terms):
+        for i, term in enumerate(terms):
+            totals[i] += term
+
+    run_tasks(run, list(enumerate(chunks)), add, n_threads)
+    log_likelihood, *sums = totals
+    return float(log_likelihood), SufficientStatistics(*sums)

@@ -45,10 +45,16 @@ class Workspace(NamedTuple):
 
 
 @exact
+def padded_width(n_features):
+    """Return how many features the tiles take these for."""
+    return 4 if n_features == 3 else (n_features + 1) // 2 * 2
+
+
+@exact
 def prepare(offsets, means, precisions_cholesky):
     """Return the padded mixture and the memory for one block."""
     n_components, n_features = means.shape
-    width = 4 if n_features == 3 else (n_features + 1) // 2 * 2
+    width = padded_width(n_features)
     m = np.zeros((n_components, width))
     p = np.zeros((n_components, width, width))
     for k in range(n_components):

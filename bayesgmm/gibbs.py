@@ -1,0 +1,125 @@
+"""Gibbs sampling of a mixture of a known number of components, conjugate priors."""
+
+import time
+from functools import partial
+from threading import Event
+
+import numpy as np
+
+from bayesgmm.chains import run_chains
+from bayesgmm.conjugate_form import (
+    check_conjugate,
+    disperse,
+    first_parameters,
+    first_state,
+    gibbs_prior,
+)
+from bayesgmm.kernels.sweeps import GibbsPrior, Record, State, record, run_sweeps, update
+from bayesgmm.sampled import Sampled, Settings, most_draws
+from bayesgmm.sweeping import (
+    Rows,
+    check_finite,
+    data_groups,
+    draw_labels,
+    make_record,
+    names,
+    others_by_name,
+    rows_of,
+    segments,
+)
+from bayesgmm.target import Target
+
+
+def gibbs(target: Target, settings: Settings) -> Sampled:
+    """Draw labels, then weights, means and covariances, in turn.
+
+    The posterior is that of `nuts` under the same priors. Where these are the same for
+    all orders of the components, every sweep ends with a random one, so that chains
+    are in all modes that differ by labels alone.
+
+    Parameters
+    ----------
+    target : Target
+    settings : Settings
+
+    Raises
+    ------
+    InputError
+        If priors are not conjugate, or weights of rows are not whole numbers.
+
+    References
+    ----------
+    .. [1] J. Diebolt, C. P. Robert (1994), *Estimation of finite mixture distributions
+       through Bayesian sampling*, JRSS-B 56:363-375.
+    .. [2] S. Fruehwirth-Schnatter (2001), *Markov chain Monte Carlo estimation of
+       classical and dynamic switching and mixture models*, JASA 96:194-209.
+    """
+    check_conjugate(target, "gibbs")
+    rows, settings = rows_of(target, settings)
+    prior, begun = gibbs_prior(target), time.perf_counter()
+    chains = run_chains(partial(_sample, target, prior, rows, settings), settings)
+    records = list(chains.results.values())
+    kept, n_draws = most_draws([len(one.weights) for one in records])
+    if n_draws == 0:
+        raise KeyboardInterrupt
+    stacked = Record(
+        *(
+            np.stack([arrays[c][:n_draws] for c in kept])
+            for arrays in zip(*records, strict=True)
+        )
+    )
+    groups = _named(target, stacked) | data_groups(target)
+    coords, dims = names(target, target.n_components)
+    return Sampled(
+        groups,
+        coords,
+        dims,
+        seconds=time.perf_counter() - begun,
+        interrupted=chains.interrupted,
+        failures=chains.failures,
+    )
+
+
+def _sample(target, prior, rows, settings, chain: int, stop: Event) -> Record:
+    rng = np.random.default_rng([settings.seed, chain])
+    k, d = target.n_components, target.table.n_features
+    state = first_state(target, first_parameters(target, rng), k)
+    draw_labels(rows, state, k, rng)
+    disperse(state.total)
+    for part in segments(settings.tune, stop):
+        _sweep(rng, rows, prior, state, part.stop - part.start, make_record(0, k, d))
+        check_finite(state, k, part.stop)
+    drawn, n_draws = make_record(settings.draws, k, d), 0
+    for part in segments(settings.draws, stop):
+        out = Record(*(array[part] for array in drawn))
+        _sweep(rng, rows, prior, state, part.stop - part.start, out)
+        check_finite(state, k, settings.tune + part.stop)
+        n_draws = part.stop
+    return Record(*(array[:n_draws] for array in drawn))
+
+
+def _sweep(rng, rows: Rows, prior: GibbsPrior, state: State, n_sweeps, out: Record):
+    """Run sweeps, all of them recorded or none."""
+    if rows.n_threads == 0:
+        run_sweeps(rng, rows.X, rows.repeats, prior, state, n_sweeps, out)
+        return
+    for t in range(n_sweeps):
+        update(rng, prior, state)
+        score = draw_labels(rows, state, len(state.log_weights), rng)
+        if len(out.weights):
+            record(state, score, t, out)
+
+
+def _named(target, drawn: Record):
+    posterior = {
+        "weights": drawn.weights,
+        "means": drawn.means,
+        "covariances": drawn.covariances,
+        **others_by_name(drawn, target),
+    }
+    log_prior = target.priors.log_density(posterior, target.family)
+    stats = {
+        "lp": drawn.log_likelihood + log_prior,
+        "log_likelihood_total": drawn.log_likelihood,
+    }
+    return {"posterior": posterior, "sample_stats": stats}

@@ -1,0 +1,152 @@
+"""What chains of Gibbs sweeps share: rows, labels, segments that can be interrupted."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.conjugate_form import n_labels, repeats, whole_scales
+from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
+from bayesgmm.kernels.reduce import sampled_moments
+from bayesgmm.kernels.sampled import draw_key
+from bayesgmm.kernels.sweeps import Record, State, fill_quadratics
+from bayesgmm.priors import HierarchicalInverseWishart, NormalGammaMeans
+from bayesgmm.priors.hyper import Hyperprior
+from bayesgmm.sampled import Settings
+from bayesgmm.target import Target
+
+# Operations of a pass (a few milliseconds) from which its rows are shared by threads.
+# Below, chains are what threads do.
+_WORTH_THREADS = 2**23
+# A segment is what cannot be interrupted.
+_SECONDS = 0.1
+
+
+class Rows(NamedTuple):
+    """Observations as the kernels take them.
+
+    Attributes
+    ----------
+    X : array of shape (n_observations, n_features), float64
+    repeats : array of shape (n_observations,) or (0,)
+    n_labels : int
+        Observations, repeated ones as often as they are.
+    n_threads : int
+        That share the rows; 0 if a chain is one thread.
+    """
+
+    X: Floats
+    repeats: Floats
+    n_labels: int
+    n_threads: int
+
+
+def rows_of(target: Target, settings: Settings) -> tuple[Rows, Settings]:
+    """Return the rows, and settings in which threads are for rows or for chains."""
+    X = np.ascontiguousarray(target.table.values, dtype=np.float64)
+    n, d = X.shape
+    n_each = max(n_labels(target), n)
+    shared = n_each * target.n_components * (d * d + 16) >= _WORTH_THREADS
+    rows = Rows(X, repeats(target), n_labels(target), settings.cores if shared else 0)
+    return rows, replace(settings, cores=1) if shared else settings
+
+
+def draw_labels(rows: Rows, state: State, n_components: int, rng) -> float:
+    """Draw all labels, keep their statistics in the state; return the log-likelihood."""
+    now, k, d = state.components, n_components, rows.X.shape[1]
+    quadratics = Quadratics(np.empty(k), np.empty((k, d)), np.zeros((k, d, d)))
+    fill_quadratics(now, state.log_weights, k, *quadratics)
+    key = draw_key(rng)
+    n_threads = max(rows.n_threads, 1)
+    score, drawn = sampled_moments(rows.X, rows.repeats, quadratics, key, n_threads)
+    state.total.counts[:k] = drawn.counts
+    state.total.sums[:k, :d] = drawn.sums
+    state.total.outer_products[:k, :d, :d] = drawn.outer_products
+    return score
+
+
+def segments(n_sweeps: int, stop: Event, unit: int = 1) -> Iterator[slice]:
+    """Cut sweeps into segments of about a tenth of a second, until stopped.
+
+    Parameters
+    ----------
+    n_sweeps : int
+        A multiple of `unit`.
+    stop : threading.Event
+    unit : int
+        Of which segments are multiples.
+    """
+    done, size = 0, unit
+    while done < n_sweeps and not stop.is_set():
+        begun = time.perf_counter()
+        now = slice(done, min(done + size, n_sweeps))
+        yield now
+        seconds, done = time.perf_counter() - begun, now.stop
+        if seconds < _SECONDS / 2:
+            size *= 2
+        elif seconds > 2 * _SECONDS:
+            size = max(size // 2 // unit, 1) * unit
+
+
+def make_record(n_draws: int, n_components: int, d: int) -> Record:
+    """Return memory for draws; where nothing is written weights are 0, the rest NaN."""
+    t, k = n_draws, n_components
+    return Record(
+        np.full(t, np.nan),
+        np.zeros((t, k)),
+        np.full((t, k, d), np.nan),
+        np.full((t, k, d, d), np.nan),
+        np.full(t, np.nan),
+        np.full((t, d), np.nan),
+        np.full((t, d, d), np.nan),
+    )
+
+
+def check_finite(state: State, n_components: int, n_sweeps: int) -> None:
+    """Raise what ends a chain that left the numbers, before it gives any of them back."""
+    now, k = state.components, n_components
+    arrays = now.means[:k], now.lower[:k], now.upper[:k], now.scale, now.spread
+    if all(np.isfinite(array).all() for array in arrays):
+        return
+    raise FloatingPointError(
+        f"a covariance became singular within {n_sweeps} sweeps: its prior scale is too "
+        "small for columns that are collinear or of very different units"
+    )
+
+
+def others_by_name(record: Record, target: Target) -> dict[str, Any]:
+    """Return the hyperparameters that have a distribution, by name."""
+    priors, found = target.priors, {}
+    if isinstance(priors.weights.concentration, Hyperprior):
+        found["concentration"] = record.concentration
+    if isinstance(priors.means, NormalGammaMeans):
+        found["means_spread"] = record.spread
+    if isinstance(priors.covariances, HierarchicalInverseWishart):
+        found["covariances_scale"] = whole_scales(record.scale, target.family)
+    return found
+
+
+def names(target: Target, n_components: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return coordinates and dimensions, as ArviZ takes them."""
+    table = target.table
+    coords = {
+        COMPONENT: np.arange(n_components),
+        FEATURE: list(table.feature_names),
+        FEATURE_BIS: list(table.feature_names),
+        OBSERVATION: table.obs_ids,
+    }
+    dims = {name: list(value) for name, value in DIMS.items()}
+    dims |= {"means_spread": [FEATURE], "covariances_scale": [FEATURE, FEATURE_BIS]}
+    return coords, dims | {"x": [OBSERVATION, FEATURE], "sample_weight": [OBSERVATION]}
+
+
+def data_groups(target: Target) -> dict[str, dict[str, Any]]:
+    """Return the groups that hold the data."""
+    groups: dict[str, dict[str, Any]] = {"observed_data": {"x": target.table.values}}
+    if target.sample_weight is not None:
+        groups["constant_data"] = {"sample_weight": target.sample_weight}
+    return groups
