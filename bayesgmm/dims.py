@@ -3,6 +3,8 @@
 CHAIN, DRAW = "chain", "draw"
 COMPONENT, FEATURE, FEATURE_BIS = "component", "feature", "feature_bis"
 AXIS, PAIR, OBSERVATION = "axis", "feature_pair", "obs_id"
+# Where the number of components is drawn: a group, its dimension, and a variable.
+SIZE, N_COMPONENTS, N_FILLED = "size", "n_components", "n_filled"
 
 SAMPLE_DIMS = (CHAIN, DRAW)
 # What every posterior of a mixture holds, whatever sampled it.

@@ -14,7 +14,14 @@ from bayesgmm.conjugate_form import (
     first_state,
     gibbs_prior,
 )
-from bayesgmm.kernels.sweeps import GibbsPrior, Record, State, record, run_sweeps, update
+from bayesgmm.kernels.sweeps import (
+    GibbsPrior,
+    Record,
+    State,
+    record,
+    run_sweeps,
+    update,
+)
 from bayesgmm.sampled import Sampled, Settings, most_draws
 from bayesgmm.sweeping import (
     Rows,

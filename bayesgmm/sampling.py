@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arguments import check_choice, check_count, check_seed
-from bayesgmm.dims import DIMS
+from bayesgmm.dims import DIMS, N_FILLED
 from bayesgmm.errors import InputError, PosteriorWarning
+from bayesgmm.gibbs import gibbs
 from bayesgmm.importance import GOOD_K, pareto_k, resample
 from bayesgmm.kernels.threads import available_cores
 from bayesgmm.posterior import (
@@ -26,6 +27,7 @@ from bayesgmm.priors import Priors, default_priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
 from bayesgmm.target import Target, make_target
+from bayesgmm.telescoping import telescoping
 from bayesgmm.verdict import describe_roughness
 
 TUNE = 500
@@ -50,7 +52,10 @@ class ConjugateMethod:
     n_components: int | None = None
 
 
-CONJUGATE: dict[str, ConjugateMethod] = {}
+CONJUGATE: dict[str, ConjugateMethod] = {
+    "gibbs": ConjugateMethod(gibbs, "conjugate"),
+    "telescoping": ConjugateMethod(telescoping, "dynamic", 10),
+}
 
 
 def sample(
@@ -86,8 +91,10 @@ def sample(
         A fitted EM estimate: where chains begin, and the reference of labels.
     sample_weight : array-like of shape (n_observations,), optional
         These are said with the observations, not with a model that has them already.
-    method : {"nuts", "advi", "fullrank_advi", "laplace"}
-        NUTS is exact in the long run. The others are approximate: "laplace" touches the
+    method : {"nuts", "advi", "fullrank_advi", "laplace", "gibbs", "telescoping"}
+        NUTS is exact in the long run. So is Gibbs sampling, which is quicker and takes
+        conjugate priors only, and telescoping, which also draws the number of
+        components. The others are approximate: "laplace" touches the
         posterior at its mode with a t-distribution, by far the quickest; "advi" and
         "fullrank_advi" fit a normal distribution, all in the unconstrained variables.
         How good they are says ``attrs["pareto_k"]`` of the group ``posterior``: up to
@@ -250,7 +257,8 @@ def _tell(message):
 
 
 def _relabelled(posterior, what):
-    if not set(DIMS) <= set(posterior[POSTERIOR].data_vars):
+    names = set(posterior[POSTERIOR].data_vars)
+    if not set(DIMS) <= names or N_FILLED in names:
         return posterior
     target = what if isinstance(what, Target) else getattr(what, "target", None)
     return relabel(posterior, reference=target and target.em)

@@ -56,11 +56,11 @@ def rows_of(target: Target, settings: Settings) -> tuple[Rows, Settings]:
 
 
 def draw_labels(rows: Rows, state: State, n_components: int, rng) -> float:
-    """Draw all labels, keep their statistics in the state; return the log-likelihood."""
+    """Draw all labels, keep their statistics, and return the log-likelihood."""
     now, k, d = state.components, n_components, rows.X.shape[1]
     quadratics = Quadratics(np.empty(k), np.empty((k, d)), np.zeros((k, d, d)))
     fill_quadratics(now, state.log_weights, k, *quadratics)
-    key = draw_key(rng)
+    key = np.uint64(draw_key(rng))  # Numba makes a Python int of it
     n_threads = max(rows.n_threads, 1)
     score, drawn = sampled_moments(rows.X, rows.repeats, quadratics, key, n_threads)
     state.total.counts[:k] = drawn.counts
@@ -107,14 +107,14 @@ def make_record(n_draws: int, n_components: int, d: int) -> Record:
 
 
 def check_finite(state: State, n_components: int, n_sweeps: int) -> None:
-    """Raise what ends a chain that left the numbers, before it gives any of them back."""
+    """Raise what ends a chain that is nowhere, before it gives back such a draw."""
     now, k = state.components, n_components
     arrays = now.means[:k], now.lower[:k], now.upper[:k], now.scale, now.spread
     if all(np.isfinite(array).all() for array in arrays):
         return
     raise FloatingPointError(
-        f"a covariance became singular within {n_sweeps} sweeps: its prior scale is too "
-        "small for columns that are collinear or of very different units"
+        f"a covariance became singular within {n_sweeps} sweeps: its prior scale is "
+        "too small for columns that are collinear or of very different units"
     )
 
 

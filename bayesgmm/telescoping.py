@@ -15,6 +15,7 @@ from bayesgmm.conjugate_form import (
     first_state,
     telescoping_prior,
 )
+from bayesgmm.dims import N_COMPONENTS, N_FILLED, SIZE
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.sweeps import Record, State
 from bayesgmm.kernels.telescope import (
@@ -103,19 +104,16 @@ def telescoping(target: Target, settings: Settings, *, thin: int = THIN) -> Samp
     found = [found[c] for c in kept]
     drawn, sizes = _stack(found, n_draws)
     groups = _named(target, drawn, sizes) | data_groups(target)
-    groups["size"] = _size_group(found, prior)
+    groups[SIZE] = _size_group(found, prior)
     coords, dims = names(target, drawn.weights.shape[-1])
     return Sampled(
         groups,
-        coords | {SIZE: np.arange(1, largest + 1)},
-        dims | {name: [SIZE] for name in groups["size"]},
+        coords | {N_COMPONENTS: np.arange(1, largest + 1)},
+        dims | {name: [N_COMPONENTS] for name in groups[SIZE]},
         seconds=time.perf_counter() - begun,
         interrupted=chains.interrupted,
         failures=chains.failures,
     )
-
-
-SIZE = "size"
 
 
 def _check_sizes(target):
@@ -175,7 +173,15 @@ def _memory(n_draws, largest, d):
 
 
 def _sweep(
-    rng, rows: Rows, prior: TelescopingPrior, state: State, tally, part, thin, out, sizes
+    rng,
+    rows: Rows,
+    prior: TelescopingPrior,
+    state: State,
+    tally,
+    part,
+    thin,
+    out,
+    sizes,
 ):
     """Run sweeps, recorded and counted if there is memory for it."""
     n, n_sweeps = rows.n_labels, part.stop - part.start
@@ -244,8 +250,8 @@ def _stack(found: list[_Chain], n_draws: int) -> tuple[Record, np.ndarray]:
 
 def _named(target, drawn: Record, sizes) -> dict[str, dict[str, Any]]:
     posterior = {
-        "n_components": sizes[..., 0],
-        "n_filled": sizes[..., 1],
+        N_COMPONENTS: sizes[..., 0],
+        N_FILLED: sizes[..., 1],
         "weights": drawn.weights,
         "means": drawn.means,
         "covariances": drawn.covariances,
@@ -271,4 +277,8 @@ def _size_group(found: list[_Chain], prior: TelescopingPrior) -> dict[str, Float
 def _standard_error(each):
     """Return the standard error of a mean over chains; NaN for one chain."""
     n = len(each)
-    return each.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(each.shape[1], np.nan)
+    return (
+        each.std(axis=0, ddof=1) / np.sqrt(n)
+        if n > 1
+        else np.full(each.shape[1], np.nan)
+    )

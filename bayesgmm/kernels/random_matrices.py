@@ -20,7 +20,9 @@ def draw_log_gamma(rng, shape):
     """
     if shape >= 1.0:
         return math.log(rng.standard_gamma(shape))
-    return math.log(rng.standard_gamma(shape + 1.0)) - rng.standard_exponential() / shape
+    return (
+        math.log(rng.standard_gamma(shape + 1.0)) - rng.standard_exponential() / shape
+    )
 
 
 @serial

@@ -132,7 +132,7 @@ def pass_into(X, repeats, first, mixture, space, key, total):
 
 @exact
 def _draw_one(space, size, key, place):
-    """Turn exp(joint - top) into the indicators of one label a row; return the score."""
+    """Turn exp(joint - top) into indicators of one label a row; return the score."""
     joint, aim, below = space.joint, space.rows, space.inverse
     _total(joint, below)
     score = 0.0
@@ -223,6 +223,8 @@ def first_of(mixture, space, total, n_components):
         space.inverse,
         space.rows,
     )
-    small = Mixture(mixture.offsets[:n], mixture.means[:n], mixture.precisions_cholesky[:n])
+    small = Mixture(
+        mixture.offsets[:n], mixture.means[:n], mixture.precisions_cholesky[:n]
+    )
     sums = Sums(total.counts[:n], total.sums[:n], total.outer_products[:n])
     return small, some, sums

@@ -94,7 +94,7 @@ def fill_probabilities(prior, e, counts, n_filled, space):
 
 @exact
 def _add_log_gammas(count, e, inverse_sizes, product, out):
-    """Add log Gamma(count + e / K) / Gamma(1 + e / K), up to a constant, for every K."""
+    """Add log Gamma(count + e / K) / Gamma(1 + e / K) for all K, up to a constant."""
     product[:] = 1.0
     for j in range(1, min(count - 1, _FACTORS) + 1):
         c = e / j

@@ -12,15 +12,13 @@ References
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from bayesgmm._typing import Floats
 from bayesgmm.kernels.elementary import serial
 from bayesgmm.kernels.random_matrices import draw_log_gamma
 
 
 class Hyperprior(NamedTuple):
-    """Density of an unknown e > 0, ``e**(shape - 1) exp(-rate e) (1 + slope e)**-power``.
+    """Density of e > 0, ``e**(shape - 1) exp(-rate e) (1 + slope e)**-power``.
 
     Gamma has power 0; F has rate 0. A `step` of 0 says that e is known.
     """

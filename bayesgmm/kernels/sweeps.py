@@ -6,8 +6,6 @@ A sweep draws everything but the labels given the labels' statistics, then the l
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from bayesgmm._typing import Floats
 from bayesgmm.kernels.components import (
     Components,

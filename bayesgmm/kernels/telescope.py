@@ -142,7 +142,9 @@ def record_sizes(state, tally, score, t, out, sizes):
 
 
 @serial
-def run_telescoping(rng, X, repeats, n, prior, state, tally, n_sweeps, thin, out, sizes):
+def run_telescoping(
+    rng, X, repeats, n, prior, state, tally, n_sweeps, thin, out, sizes
+):
     """Run sweeps on data small enough for one thread; record every `thin`-th one.
 
     Without room in `sizes` the sweeps are warm-up: neither recorded nor counted.
@@ -153,7 +155,9 @@ def run_telescoping(rng, X, repeats, n, prior, state, tally, n_sweeps, thin, out
     space = make_space(prior, state.concentration[0], n)
     for t in range(n_sweeps):
         update_size(rng, prior, state, tally, space, n)
-        mixture, some, total = first_of(memory[0], memory[1], state.total, tally.size[0])
+        mixture, some, total = first_of(
+            memory[0], memory[1], state.total, tally.size[0]
+        )
         fill_quadratics(
             now,
             log_weights,
