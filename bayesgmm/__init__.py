@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
+    from bayesgmm.filled import condition_on_filled as condition_on_filled
     from bayesgmm.log_score import log_score as log_score
     from bayesgmm.log_score import predictive_density as predictive_density
     from bayesgmm.loo import loo as loo
@@ -71,6 +72,7 @@ _HOME = {
     "bootstrap_summary": "bootstrap",
     "build_model": "marginal.model",
     "compare": "compare",
+    "condition_on_filled": "filled",
     "conjugate_prior": "conjugate_default",
     "default_priors": "priors",
     "diagnose": "diagnose",

@@ -383,3 +383,42 @@ def test_random_labels_visit_all_orders():
     nearest = (posterior["posterior"]["means"].values[..., 0] > 2.5).argmax(-1)
     shares = np.bincount(nearest.ravel(), minlength=3) / nearest.size
     np.testing.assert_allclose(shares, 1 / 3, atol=4 * np.sqrt(2 / 9 / nearest.size))
+
+
+# Draws of one size -----------------------------------------------------------------
+
+
+def test_draws_of_one_size_are_a_posterior_like_any():
+    X = three_groups()
+    posterior = sample("telescoping", X, draws=200)
+    group = posterior["posterior"]
+    some = bg.condition_on_filled(posterior)
+    of_three = bg.condition_on_filled(posterior, 3)["posterior"]
+    assert some["posterior"].sizes["component"] == 3
+    lengths = (group["n_filled"] == 3).sum("draw").values
+    kept = lengths[lengths >= of_three.sizes["draw"]]
+    assert len(kept) == of_three.sizes["chain"]
+    np.testing.assert_allclose(of_three["weights"].sum("component"), 1.0)
+    chain, draw = np.argwhere((group["n_filled"] == 3).values)[0]
+    first = group["means"].values[chain, draw, :3]
+    np.testing.assert_array_equal(of_three["means"].values[0, 0], first)
+    resolved = bg.relabel(some)
+    assert bg.membership(resolved, X)["label"].shape == (90,)
+
+
+def test_sizes_that_no_draw_has_are_refused():
+    posterior = sample("telescoping", three_groups())
+    with pytest.raises(InputError, match="number that draws have"):
+        bg.condition_on_filled(posterior, 50)
+    with pytest.raises(InputError, match="n_filled"):
+        bg.condition_on_filled(sample("gibbs", three_groups()))
+
+
+def test_size_group_holds_probabilities():
+    posterior = sample("telescoping", three_groups(), draws=300)
+    size = posterior["size"]
+    for name in ("probability", "n_filled_probability", "prior"):
+        assert float(size[name].sum()) == pytest.approx(1.0)
+    filled = posterior["posterior"]["n_filled"].values
+    share = (filled == 3).mean()  # of one sweep in ten
+    assert abs(float(size["n_filled_probability"].sel(n_components=3)) - share) < 0.1

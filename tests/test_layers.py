@@ -54,7 +54,7 @@ ROWS = {
         "conjugate_form gibbs sweeping telescoping",
         "marginal",
     ],
-    "F posterior": ["blocks", "importance", "posterior"],
+    "F posterior": ["blocks", "filled", "importance", "posterior"],
     "G labels": ["relabel"],
     "G after sampling": [
         "bootstrap replicates",
