@@ -9,7 +9,7 @@ from bayesgmm.covariances import CovarianceFamily, covariance_family
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable
 from bayesgmm.parameters import MixtureParameters, as_parameters
-from bayesgmm.priors import Priors, default_priors
+from bayesgmm.priors import LogNormalLKJ, Priors, default_priors
 from bayesgmm.validation import Table, are_named, check_sample_weight, check_table
 
 
@@ -72,14 +72,14 @@ def make_target(
         priors = default_priors(
             table, n_components, family.name, sample_weight=sample_weight
         )
-    _check_priors(priors, table)
+    _check_priors(priors, table, family)
     priors.check_n_components(n_components)
     em = None if init is None else _check_init(init, table, n_components, family)
     optima = _good_optima(init, em)
     return Target(table, n_components, family, priors, em, optima, sample_weight)
 
 
-def _check_priors(priors, table):
+def _check_priors(priors, table, family):
     remedy = "Make them with `default_priors(X, n_components)`."
     if not isinstance(priors, Priors):
         raise InputError("priors", "be Priors", type(priors).__name__, remedy)
@@ -88,6 +88,8 @@ def _check_priors(priors, table):
         rule = f"have the {wanted} features of `X`"
         raise InputError("priors", rule, f"{got}", remedy)
     _check_names("priors", priors.feature_names, table)
+    if not isinstance(priors.covariances, LogNormalLKJ):
+        priors.conjugate_covariances(family)
 
 
 def _check_names(argument, names, table):

@@ -10,6 +10,7 @@ import bayesgmm as bg
 from bayesgmm.errors import InputError
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.start import em_start
+from bayesgmm.marginal.structure import structure_of
 
 FAST = {"mode": "FAST_COMPILE"}
 TYPES = ["full", "tied", "diag", "spherical"]
@@ -242,7 +243,7 @@ def test_standard_errors_of_one_gaussian():
     rng = np.random.default_rng(0)
     X = rng.normal([0, 5], [1, 30], size=(5_000, 2))
     em = bg.GaussianMixture(1, covariance_type="diag").fit(X)
-    scales = em_start(X, em.parameters_).scales
+    scales = em_start(X, em.parameters_, structure_of("diag", 2)).scales
     n, sds = len(X), X.std(axis=0)
     # Kurtosis of a sample moves the empirical information by about 1 / sqrt(n).
     np.testing.assert_allclose(scales["means"][0], sds / np.sqrt(n), rtol=0.08)

@@ -14,34 +14,35 @@ from pymc.util import UNSET
 
 from bayesgmm.dims import COMPONENT, FEATURE
 from bayesgmm.marginal.constants import as_constant
-from bayesgmm.marginal.transforms import log_ratio
 from bayesgmm.marginal.definite_ops import whiten
+from bayesgmm.marginal.spread import Add
+from bayesgmm.marginal.transforms import log_ratio
 from bayesgmm.priors import (
     Dirichlet,
     FDistribution,
     Gamma,
     NormalGammaMeans,
     NormalMeans,
-    Priors,
     ScaledNormalMeans,
     StickBreaking,
 )
+from bayesgmm.priors.means import MeansPrior
+from bayesgmm.priors.weights import WeightsPrior
 
 
-def add_weights(priors: Priors, add, sizes):
+def add_weights(prior: WeightsPrior, add: Add, sizes):
     """Declare the weights, tensor of shape (n_components,)."""
-    form = _WEIGHTS[type(priors.weights)]
-    weights = form(priors.weights, add, sizes[COMPONENT])
+    weights = _WEIGHTS[type(prior)](prior, add, sizes[COMPONENT])
     return add("weights", weights, (COMPONENT,), log_ratio)
 
 
-def add_means(priors: Priors, add, sizes, lower):
+def add_means(prior: MeansPrior, add: Add, sizes, lower):
     """Declare the means, tensor of shape (n_components, n_features).
 
     `lower` are Cholesky factors of the covariances.
     """
     shape = (sizes[COMPONENT], sizes[FEATURE])
-    means = _MEANS[type(priors.means)](priors.means, add, shape, lower)
+    means = _MEANS[type(prior)](prior, add, shape, lower)
     return add("means", means, (COMPONENT, FEATURE), UNSET)
 
 
@@ -109,13 +110,14 @@ def _stick_breaking(prior: StickBreaking, add, k):
     )
 
 
-def _sticks_logp(value, concentration, ones):  # noqa: ARG001
+def _sticks_logp(value: Any, concentration, ones):  # noqa: ARG001
     """See `priors.StickBreaking.log_density`."""
     k = value.type.shape[-1]
     if k == 1:
         return pt.zeros_like(concentration)
-    log_left = pt.log(pt.cumsum(value[::-1])[::-1])
-    total = (k - 1) * pt.log(concentration) - log_left[1:-1].sum()
+    left: Any = pt.cumsum(value[::-1])
+    log_left: Any = pt.log(left[::-1])
+    total = (k - 1) * pt.log(concentration) - pt.sum(log_left[1:-1])
     return total + (concentration - 1.0) * log_left[-1]
 
 
@@ -163,11 +165,11 @@ def _scaled_normal(prior: ScaledNormalMeans, add, shape, lower):  # noqa: ARG001
 
 
 def _scaled_normal_logp(value, location, lower, shrinkage):
-    k, d = value.type.shape
-    z = whiten(lower, (value - location)[..., None])
-    log_roots = pt.log(pt.diagonal(lower, axis1=1, axis2=2)).sum()
-    constant = 0.5 * k * d * (pt.log(shrinkage) - np.log(2.0 * np.pi))
-    return constant - 0.5 * shrinkage * (z**2).sum() - log_roots
+    """Return one term a number, as transforms of single numbers ask for."""
+    z = whiten(lower, (value - location)[..., None])[..., 0]
+    log_roots = pt.log(pt.diagonal(lower, axis1=1, axis2=2))
+    constant = 0.5 * (pt.log(shrinkage) - np.log(2.0 * np.pi))
+    return constant - 0.5 * shrinkage * z**2 - log_roots
 
 
 def _scaled_normal_random(location, lower, shrinkage, rng=None, size=None):

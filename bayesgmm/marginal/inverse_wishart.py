@@ -16,8 +16,69 @@ from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS
 from bayesgmm.marginal.constants import as_constant
 from bayesgmm.marginal.definite_ops import lower_factors, partials_of, whiten
 from bayesgmm.marginal.ops import covariance_cholesky
+from bayesgmm.marginal.spread import OPS, Add
+from bayesgmm.marginal.structure import Structure
 from bayesgmm.priors import HierarchicalInverseWishart
 from bayesgmm.priors.covariances import draw_wishart
+
+SCALE = "covariances_scale"
+
+
+def add_inverse_wishart(structure: Structure, prior, add: Add, sizes, base=None):  # noqa: ARG001
+    """Declare the covariances of a family of whole matrices or whole variances.
+
+    As `spread.add_factors`, for `InverseWishart` and `HierarchicalInverseWishart`.
+    """
+    ((name, dims),) = structure.dims.items()
+    shape = tuple(sizes[dim] for dim in dims)
+    form = _variances if name == "standard_deviations" else _matrices
+    variable, transform = form(prior, add, dims, shape)
+    parts = {name: add(name, variable, dims, transform)}
+    return structure.factors(OPS, parts, sizes[COMPONENT], sizes[FEATURE])
+
+
+def _matrices(prior, add, dims, shape):  # noqa: ARG001
+    return inverse_wishart(
+        prior.degrees_of_freedom, _scale_factors(prior, add), shape
+    ), definite
+
+
+def _scale_factors(prior, add):
+    """Return lower factors of the scale, a stack of one or of all components."""
+    if not isinstance(prior, HierarchicalInverseWishart):
+        return as_constant(np.linalg.cholesky(_stack(prior.scale, 3)))
+    scale = _wishart(prior.scale_degrees_of_freedom, prior.scale_matrix)
+    return lower_factors(add(SCALE, scale, (FEATURE, FEATURE_BIS), definite)[None])
+
+
+def _variances(prior, add, dims, shape):
+    degrees, scale = prior.degrees_of_freedom, _scale_variances(prior, add, dims)
+    return _root_inverse_gamma(degrees, scale, shape), log
+
+
+def _scale_variances(prior, add, dims):
+    """Return the scale of every feature, or their mean for balls."""
+    if not isinstance(prior, HierarchicalInverseWishart):
+        return as_constant(_of_features(prior.scale, dims))
+    own = dims[-1:] if FEATURE in dims else ()
+    rates = 0.5 / _of_features(prior.scale_matrix, dims)
+    gamma = pm.Gamma.dist(
+        as_constant(0.5 * prior.scale_degrees_of_freedom),
+        as_constant(rates),
+        shape=rates.shape,
+    )
+    variances = add("scale_variances", gamma, own, UNSET)
+    matrix = variances * np.eye(prior.n_features)
+    pm.Deterministic(SCALE, matrix, dims=(FEATURE, FEATURE_BIS))
+    return variances
+
+
+def _of_features(matrices, dims):
+    variances = np.diagonal(matrices, axis1=-2, axis2=-1)
+    if FEATURE not in dims:
+        variances = variances.mean(axis=-1)
+    shared = matrices.ndim == 3 and COMPONENT not in dims
+    return variances[0] if shared else variances
 
 
 class Definite(Transform):

@@ -14,13 +14,24 @@ from bayesgmm.dims import (
     OBSERVATION,
     PAIR,
 )
+from bayesgmm.marginal.beliefs import add_means, add_weights
 from bayesgmm.marginal.distribution import MvNormalMixture
+from bayesgmm.marginal.inverse_wishart import add_inverse_wishart
 from bayesgmm.marginal.spread import add_factors, pairs
 from bayesgmm.marginal.start import Start, em_start
-from bayesgmm.marginal.structure import Structure, structure_of
+from bayesgmm.marginal.structure import (
+    Structure,
+    structure_as_matrices,
+    structure_of,
+)
 from bayesgmm.marginal.support import with_support_point
-from bayesgmm.marginal.transforms import Affine, log_ratio
-from bayesgmm.priors import Priors
+from bayesgmm.marginal.transforms import Affine
+from bayesgmm.priors import (
+    HierarchicalInverseWishart,
+    InverseWishart,
+    LogNormalLKJ,
+    Priors,
+)
 from bayesgmm.target import Target, make_target
 
 
@@ -87,15 +98,17 @@ def build_model(
 
 def model_of(target: Target) -> pm.Model:
     """Return `build_model` of what was checked already."""
-    table = target.table
-    structure = structure_of(target.covariance_type, table.n_features)
+    table, weight = target.table, target.sample_weight
+    form, look_up = _FORMS[type(target.priors.covariances)]
+    structure = look_up(target.covariance_type, table.n_features)
     start = None
     if target.em is not None:
-        start = em_start(table.values, target.em, target.sample_weight)
+        start = em_start(table.values, target.em, structure, weight)
     coords = _coords(table, target.n_components, structure)
     with pm.Model(coords=coords, check_bounds=False) as model:
-        variables = _Variables(target.priors, structure, start, coords)
-        _add_mixture(variables, table, target.sample_weight)
+        variables = _Variables(structure, start, coords)
+        mixture = _add_parameters(variables, target.priors, form)
+        _add_observations(mixture, table, weight)
     # What PyMC knows nothing of: the reference for labels, and other samplers' needs.
     model.target = target
     return model
@@ -119,38 +132,20 @@ def _coords(table, n_components, structure: Structure):
 class _Variables:
     """Free variables of the model, each declared with its start if there is one."""
 
-    def __init__(self, priors, structure: Structure, start: Start | None, coords):
-        self.priors, self.structure, self.start = priors, structure, start
+    def __init__(self, structure: Structure, start: Start | None, coords):
+        self.structure, self.start = structure, start
+        # Fixed lengths; those of dims are symbolic, for a graph twice the size.
         self.sizes = {dim: len(labels) for dim, labels in coords.items()}
 
-    def weights(self):
-        concentration = self.priors.weights.concentrations(self.sizes[COMPONENT])
-        weights = pm.Dirichlet.dist(concentration)
-        return self._add("weights", weights, (COMPONENT,), log_ratio)
+    @property
+    def base(self):
+        """Orientations of EM, from which turns are counted."""
+        return self.start.values.get("orientations") if self.start else None
 
-    def means(self):
-        dims = (COMPONENT, FEATURE)
-        means = pm.Normal.dist(
-            self.priors.means.location,
-            self.priors.means.scale,
-            shape=self._shape(dims),
-        )
-        return self._add("means", means, dims)
-
-    def factors(self):
-        """Lower Cholesky factors of the covariances."""
-        base = self.start.values.get("orientations") if self.start else None
-        prior = self.priors.covariances
-        return add_factors(self.structure, prior, self._add, self.sizes, base)
-
-    def _shape(self, dims):
-        """Fixed lengths; those of dims are symbolic, for a graph twice the size."""
-        return tuple(self.sizes[dim] for dim in dims)
-
-    def _add(self, name, variable, dims, unconstrain=UNSET):
+    def add(self, name, variable, dims, unconstrain=UNSET):
         """Register a random variable, at its start if there is one."""
         transform = UNSET
-        if self.start is not None:
+        if self.start is not None and name in self.start.values:
             variable = with_support_point(variable, self.start.values[name])
             transform = Affine(self.start.locations[name], self.start.scales[name])
         return pm.modelcontext(None).register_rv(
@@ -162,13 +157,34 @@ class _Variables:
         )
 
 
-def _add_mixture(variables: _Variables, table, sample_weight):
-    weights, means = variables.weights(), variables.means()
-    lower = variables.factors()
-    covariances = pt.matmul(lower, lower.mT)
-    pm.Deterministic("covariances", covariances, dims=DIMS["covariances"])
+# Of each prior on covariances: its variables, and what of a family these are.
+_FORMS = {
+    LogNormalLKJ: (add_factors, structure_of),
+    InverseWishart: (add_inverse_wishart, structure_as_matrices),
+    HierarchicalInverseWishart: (add_inverse_wishart, structure_as_matrices),
+}
+
+
+def _add_parameters(variables: _Variables, priors, form):
+    """Declare weights, means and covariances; return these with lower factors."""
+    weights = add_weights(priors.weights, variables.add, variables.sizes)
+    lower = form(
+        variables.structure,
+        priors.covariances,
+        variables.add,
+        variables.sizes,
+        variables.base,
+    )
+    means = add_means(priors.means, variables.add, variables.sizes, lower)
+    if "covariances" not in variables.structure.dims:
+        covariances = pt.matmul(lower, lower.mT)
+        pm.Deterministic("covariances", covariances, dims=DIMS["covariances"])
+    return weights, means, lower
+
+
+def _add_observations(mixture, table, sample_weight):
     rows = (OBSERVATION, FEATURE)
     data = pm.Data("X", table.values, dims=rows)
     if sample_weight is not None:
         sample_weight = pm.Data("sample_weight", sample_weight, dims=OBSERVATION)
-    MvNormalMixture("x", weights, means, lower, sample_weight, observed=data, dims=rows)
+    MvNormalMixture("x", *mixture, sample_weight, observed=data, dims=rows)

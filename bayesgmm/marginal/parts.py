@@ -11,7 +11,7 @@ from bayesgmm.dims import COMPONENT
 from bayesgmm.kernels import cholesky
 from bayesgmm.kernels.orientations import cayley
 from bayesgmm.kernels.simplex import shapes_from_contrasts, weights_from_log_ratios
-from bayesgmm.marginal.structure import structure_of
+from bayesgmm.marginal.structure import Structure
 from bayesgmm.parameters import MixtureParameters
 
 SMALLEST_WEIGHT = 1e-8
@@ -36,9 +36,9 @@ class Part(NamedTuple):
     back: Callable[[Floats, Floats], Floats]
 
 
-def parts_of(mixture: MixtureParameters) -> dict[str, Floats]:
+def parts_of(mixture: MixtureParameters, structure: Structure) -> dict[str, Floats]:
     """Return the value of every free variable of the covariances of an estimate."""
-    dims = structure_of(mixture.covariance_type, mixture.means.shape[1]).dims
+    dims = structure.dims
     return {name: _only(PARTS[name].read(mixture), dims[name]) for name in dims}
 
 
@@ -60,7 +60,10 @@ def _sds(mixture):
 
 def _partials(mixture):
     lower = np.linalg.cholesky(mixture.covariances)
-    partials = cholesky.partial_correlations(lower)
+    return _clip(cholesky.partial_correlations(lower))
+
+
+def _clip(partials):
     return np.clip(partials, -LARGEST_CORRELATION, LARGEST_CORRELATION)
 
 
@@ -116,11 +119,30 @@ def _orientations_back(numbers, value):
     return cayley(rows, bases)[0].reshape(value.shape)
 
 
+def _free_matrices(matrices):
+    """Return logs of standard deviations, then Fisher's z of partial correlations."""
+    lower = np.linalg.cholesky(matrices.reshape(-1, *matrices.shape[-2:]))
+    log_sds = np.log(np.linalg.norm(lower, axis=2))
+    partials = _clip(cholesky.partial_correlations(lower))
+    joined = np.concatenate([log_sds, np.arctanh(partials)], axis=1)
+    return joined.reshape(*matrices.shape[:-2], -1)
+
+
+def _matrices_back(numbers, value):
+    rows, d = numbers.reshape(-1, numbers.shape[-1]), value.shape[-1]
+    lower = cholesky.covariance_cholesky(np.exp(rows[:, :d]), np.tanh(rows[:, d:]))
+    return (lower @ np.swapaxes(lower, 1, 2)).reshape(value.shape)
+
+
 def _exp(numbers, value):  # noqa: ARG001
     return np.exp(numbers)
 
 
+_MATRICES = Part(lambda m: m.covariances, _free_matrices, _matrices_back)
+
 PARTS = {
+    "covariances": _MATRICES,
+    "common_covariance": _MATRICES,
     "weights": Part(
         _weights, _free_weights, lambda numbers, _: weights_from_log_ratios(numbers)
     ),

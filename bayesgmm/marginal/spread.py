@@ -23,13 +23,14 @@ from pymc.util import UNSET
 
 from bayesgmm.dims import AXIS, COMPONENT, FEATURE
 from bayesgmm.marginal.constants import as_constant
+from bayesgmm.marginal.definite_ops import lower_factors
 from bayesgmm.marginal.family_ops import factors_along_axes, factors_of_volumes
 from bayesgmm.marginal.ops import covariance_cholesky
 from bayesgmm.marginal.structure import Maps, Structure
 from bayesgmm.marginal.transforms import Turn, fisher_z, log_contrasts
 from bayesgmm.priors import LogNormalLKJ
 
-OPS = Maps(covariance_cholesky, factors_of_volumes, factors_along_axes)
+OPS = Maps(covariance_cholesky, factors_of_volumes, factors_along_axes, lower_factors)
 
 # (name, variable, dims, unconstraining transform) -> the variable in the model.
 Add = Callable[..., Any]

@@ -8,7 +8,7 @@ from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.kernels import cholesky
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.marginal.parts import PARTS, parts_of
-from bayesgmm.marginal.structure import KERNELS, Structure, structure_of
+from bayesgmm.marginal.structure import KERNELS, Structure
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.quadratics import build_quadratics
 
@@ -37,7 +37,9 @@ class Start:
     scales: dict[str, Floats]
 
 
-def em_start(X, parameters: MixtureParameters, sample_weight=None) -> Start:
+def em_start(
+    X, parameters: MixtureParameters, structure: Structure, sample_weight=None
+) -> Start:
     """Return EM's estimate with conditional standard errors.
 
     Conditional (one over the root of the diagonal of the information) and not marginal
@@ -55,9 +57,8 @@ def em_start(X, parameters: MixtureParameters, sample_weight=None) -> Start:
        normal mixture model*, JASA 104:1539-1549.
     """
     values = {name: PARTS[name].read(parameters) for name in ("weights", "means")}
-    values |= parts_of(parameters)
+    values |= parts_of(parameters, structure)
     locations = {name: PARTS[name].free(value) for name, value in values.items()}
-    structure = structure_of(parameters.covariance_type, parameters.means.shape[1])
     layout = _Layout(structure, values, locations)
     errors = _standard_errors(X, layout, sample_weight)
     return Start(values, locations, layout.split(errors))

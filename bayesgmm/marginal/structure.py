@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesgmm.covariances import covariance_family
-from bayesgmm.dims import AXIS, COMPONENT, FEATURE, PAIR
-from bayesgmm.kernels import cholesky, orientations
+from bayesgmm.dims import AXIS, COMPONENT, FEATURE, FEATURE_BIS, PAIR
+from bayesgmm.kernels import cholesky, definite, orientations
 
 
 class Maps(NamedTuple):
@@ -23,12 +23,14 @@ class Maps(NamedTuple):
     of_deviations: Callable[..., Any]
     of_volumes: Callable[..., Any]
     along_axes: Callable[..., Any]
+    of_matrices: Callable[..., Any]
 
 
 KERNELS = Maps(
     cholesky.covariance_cholesky,
     cholesky.factors_of_volumes,
     orientations.factors_along_axes,
+    definite.cholesky,
 )
 
 NO_CORRELATIONS = np.zeros((1, 0))
@@ -122,6 +124,15 @@ def _whole_matrices(volumes, sds, partials) -> Structure:
     return Structure(dims, build)
 
 
+def _matrices(name, dims) -> Structure:
+    """Covariances themselves."""
+
+    def build(maps, parts, ones):
+        return maps.of_matrices(_stacked(parts[name], 3)) * ones[:, :, None]
+
+    return Structure({name: dims}, build)
+
+
 # -- the families ------------------------------------------------------------------
 
 _EACH = (COMPONENT,)
@@ -148,7 +159,21 @@ _OF_ONE = {
 }
 
 
+# Under inverse-Wishart priors whole matrices are variables.
+_AS_MATRICES = {
+    "EEE": _matrices("common_covariance", (FEATURE, FEATURE_BIS)),
+    "VVV": _matrices("covariances", (COMPONENT, FEATURE, FEATURE_BIS)),
+}
+
+
 def structure_of(covariance_type: str, n_features: int) -> Structure:
     """Look up the structure of a family by any of its names."""
     letters = covariance_family(covariance_type, n_features).mclust_name
     return _OF_ALL[letters] if n_features > 1 else _OF_ONE[letters[0]]
+
+
+def structure_as_matrices(covariance_type: str, n_features: int) -> Structure:
+    """Look up the structure where matrices, if the family has whole ones, are free."""
+    letters = covariance_family(covariance_type, n_features).mclust_name
+    structure = structure_of(covariance_type, n_features)
+    return structure if n_features == 1 else _AS_MATRICES.get(letters, structure)

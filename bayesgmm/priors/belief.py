@@ -204,9 +204,10 @@ SizeProbabilities or None
         if not is_conjugate_family(family):
             raise InputError(
                 "covariance_type",
-                "share covariances wholly or not at all, to be conjugate",
+                "share covariances wholly or not at all under an inverse-Wishart prior",
                 repr(family.name),
-                remedy,
+                "Use the default priors and NUTS, or one of 'full', 'tied', 'diag', "
+                "'spherical', 'EEI', 'EII'.",
             )
         return self.covariances
 
