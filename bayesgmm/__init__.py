@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     from bayesgmm.plots.density import plot_density as plot_density
     from bayesgmm.plots.ellipses import plot_ellipses as plot_ellipses
     from bayesgmm.plots.membership import plot_membership as plot_membership
+    from bayesgmm.plots.prior import plot_prior as plot_prior
+    from bayesgmm.plots.prior_predictive import (
+        plot_prior_predictive as plot_prior_predictive,
+    )
+    from bayesgmm.prior_sampling import sample_prior as sample_prior
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.priors import default_priors as default_priors
     from bayesgmm.relabel import relabel as relabel
@@ -86,9 +91,12 @@ _HOME = {
     "plot_density": "plots.density",
     "plot_ellipses": "plots.ellipses",
     "plot_membership": "plots.membership",
+    "plot_prior": "plots.prior",
+    "plot_prior_predictive": "plots.prior_predictive",
     "predictive_density": "log_score",
     "relabel": "relabel",
     "sample": "sampling",
+    "sample_prior": "prior_sampling",
     "select": "selection",
     "sequential_likelihood_ratio_tests": "lrt",
     "standard_errors": "standard_errors",

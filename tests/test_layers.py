@@ -79,6 +79,7 @@ ROWS = {
         "interchange",
         "lrt",
         "pipeline",
+        "prior_sampling",
         "sampling",
         "scores",
         "selection",

@@ -74,14 +74,14 @@ def plot_density(
         check_choice("feature", name, table.feature_names)
     )
     x = np.asarray(table.values[:, column], dtype=np.float64)
-    grid = _grid(x)
+    grid = grid_over(x)
     draws = None if posterior is None else read_draws(posterior)
     fit = None if em is None else as_parameters(em)
     curves = _posterior_curves(table, draws, column, grid)
     em_curves = _em_curves(table, fit, column, grid)
     components = em_curves if curves is None else curves.mean(axis=0)
     figure, ax = open_axes(ax, (6.4, 3.8))
-    _draw_data(ax, x)
+    draw_data(ax, x)
     _draw_components(ax, grid, components, group_names(draws, fit))
     if curves is not None:
         _draw_posterior(ax, grid, curves.sum(axis=1))
@@ -94,14 +94,29 @@ def plot_density(
     return figure
 
 
-def _grid(x):
-    """Return places from a little before the first value to a little after the last."""
-    margin = 0.08 * (np.ptp(x) or 1.0)
+def grid_over(x: Floats, margin: float = 0.08) -> Floats:
+    """Return places from before the first value to after the last.
+
+    Parameters
+    ----------
+    x : array of shape (n_observations,)
+    margin : float
+        How far before and after, in parts of their range.
+    """
+    margin *= np.ptp(x) or 1.0
     return np.linspace(x.min() - margin, x.max() + margin, N_GRID)
 
 
-def _components(weights, means, covariances, column, grid) -> Floats:
-    """Return densities of shape (..., n_components, n_grid), weights included."""
+def mixture_parts(weights, means, covariances, column, grid) -> Floats:
+    """Return densities of shape (..., n_components, n_grid), weights included.
+
+    Parameters
+    ----------
+    weights, means, covariances : arrays with the same leading axes
+    column : int
+        Which feature.
+    grid : array of shape (n_grid,)
+    """
     sd = np.sqrt(covariances[..., column, column])
     mean = means[..., column]
     return weights[..., None] * norm.pdf(grid, mean[..., None], sd[..., None])
@@ -113,24 +128,38 @@ def _posterior_curves(table: Table, draws, column, grid) -> Floats | None:
     check_features(table, draws.feature_names, named=False)
     kept = thin(draws.n_samples, N_DRAWS)
     arrays = draws.weights[kept], draws.means[kept], draws.covariances[kept]
-    return _components(*arrays, column, grid)
+    return mixture_parts(*arrays, column, grid)
 
 
 def _em_curves(table: Table, fit, column, grid) -> Floats | None:
     if fit is None:
         return None
     check_features(table, fit.feature_names, named=False)
-    return _components(fit.weights, fit.means, fit.covariances, column, grid)
+    return mixture_parts(fit.weights, fit.means, fit.covariances, column, grid)
 
 
-def _draw_data(ax, x):
-    """Draw a histogram, and the values themselves where they can be told apart."""
+def draw_data(ax: Axes, x: Floats, **look: Any) -> float:
+    """Draw a histogram, and the values themselves where they can be told apart.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x : array of shape (n_observations,)
+    **look : of the outline
+
+    Returns
+    -------
+    float
+        How high the histogram is.
+    """
     n_bins = int(np.clip(len(np.histogram_bin_edges(x, "auto")) - 1, *BINS))
-    style = {"histtype": "stepfilled", "edgecolor": NEUTRAL, "facecolor": "none"}
-    ax.hist(x, bins=n_bins, density=True, linewidth=0.9, label="data", **style)
+    style: Any = {"histtype": "stepfilled", "facecolor": "none", "label": "data"}
+    style |= {"edgecolor": NEUTRAL, "linewidth": 0.9} | look
+    heights, _, _ = ax.hist(x, bins=n_bins, density=True, **style)
     if len(x) <= MANY_ROWS:
         ticks = {"color": NEUTRAL, "alpha": 0.6, "linewidth": 0.6}
         ax.vlines(x, 0, 0.025, transform=ax.get_xaxis_transform(), **ticks)
+    return float(np.max(heights))
 
 
 def _draw_components(ax, grid, components, names):
