@@ -59,7 +59,9 @@ class Dirichlet:
         divided = " / n_components" * self.shared
         if self.hyperprior is not None:
             return f"Dirichlet(e{divided}), e ~ {self.hyperprior}"
-        return f"Dirichlet({np.array2string(self.fixed)}{divided})"
+        numbers = ", ".join(f"{number:.4g}" for number in np.atleast_1d(self.fixed))
+        told = numbers if self.fixed.ndim == 0 else f"[{numbers}]"
+        return f"Dirichlet({told}{divided})"
 
     @property
     def hyperprior(self) -> Hyperprior | None:
