@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arguments import check_choice, check_count, check_seed
+from bayesgmm.cavi import sample_cavi
 from bayesgmm.dims import DIMS, N_FILLED
 from bayesgmm.errors import InputError, PosteriorWarning
 from bayesgmm.gibbs import gibbs
@@ -55,6 +56,7 @@ class ConjugateMethod:
 CONJUGATE: dict[str, ConjugateMethod] = {
     "gibbs": ConjugateMethod(gibbs, "conjugate"),
     "telescoping": ConjugateMethod(telescoping, "dynamic", 10),
+    "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
 
 
@@ -91,12 +93,14 @@ def sample(
         A fitted EM estimate: where chains begin, and the reference of labels.
     sample_weight : array-like of shape (n_observations,), optional
         These are said with the observations, not with a model that has them already.
-    method : {"nuts", "advi", "fullrank_advi", "laplace", "gibbs", "telescoping"}
+    method : {"nuts", "advi", "fullrank_advi", "laplace", "gibbs", "telescoping", \
+"cavi"}
         NUTS is exact in the long run. So is Gibbs sampling, which is quicker and takes
         conjugate priors only, and telescoping, which also draws the number of
         components. The others are approximate: "laplace" touches the
         posterior at its mode with a t-distribution, by far the quickest; "advi" and
-        "fullrank_advi" fit a normal distribution, all in the unconstrained variables.
+        "fullrank_advi" fit a normal distribution, all in the unconstrained variables;
+        "cavi" fits one of the kind of its conjugate priors.
         How good they are says ``attrs["pareto_k"]`` of the group ``posterior``: up to
         0.7 they are usable, and draws of "laplace" then are resampled by their
         importance weights; above it they are rough, with a warning.

@@ -10,7 +10,6 @@ import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.conjugate_form import n_labels, repeats, whole_scales
-from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
 from bayesgmm.kernels.reduce import sampled_moments
 from bayesgmm.kernels.sampled import draw_key
 from bayesgmm.kernels.sweeps import Record, State, fill_quadratics
@@ -128,25 +127,3 @@ def others_by_name(record: Record, target: Target) -> dict[str, Any]:
     if isinstance(priors.covariances, HierarchicalInverseWishart):
         found["covariances_scale"] = whole_scales(record.scale, target.family)
     return found
-
-
-def names(target: Target, n_components: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return coordinates and dimensions, as ArviZ takes them."""
-    table = target.table
-    coords = {
-        COMPONENT: np.arange(n_components),
-        FEATURE: list(table.feature_names),
-        FEATURE_BIS: list(table.feature_names),
-        OBSERVATION: table.obs_ids,
-    }
-    dims = {name: list(value) for name, value in DIMS.items()}
-    dims |= {"means_spread": [FEATURE], "covariances_scale": [FEATURE, FEATURE_BIS]}
-    return coords, dims | {"x": [OBSERVATION, FEATURE], "sample_weight": [OBSERVATION]}
-
-
-def data_groups(target: Target) -> dict[str, dict[str, Any]]:
-    """Return the groups that hold the data."""
-    groups: dict[str, dict[str, Any]] = {"observed_data": {"x": target.table.values}}
-    if target.sample_weight is not None:
-        groups["constant_data"] = {"sample_weight": target.sample_weight}
-    return groups

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_count
 from bayesgmm.covariances import CovarianceFamily, covariance_family
+from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable
 from bayesgmm.parameters import MixtureParameters, as_parameters
@@ -77,6 +80,28 @@ def make_target(
     em = None if init is None else _check_init(init, table, n_components, family)
     optima = _good_optima(init, em)
     return Target(table, n_components, family, priors, em, optima, sample_weight)
+
+
+def names(target: Target, n_components: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return coordinates and dimensions of draws, as ArviZ takes them."""
+    features = list(target.table.feature_names)
+    coords = {
+        COMPONENT: np.arange(n_components),
+        FEATURE: features,
+        FEATURE_BIS: features,
+        OBSERVATION: target.table.obs_ids,
+    }
+    dims = {name: list(value) for name, value in DIMS.items()}
+    dims |= {"means_spread": [FEATURE], "covariances_scale": [FEATURE, FEATURE_BIS]}
+    return coords, dims | {"x": [OBSERVATION, FEATURE], "sample_weight": [OBSERVATION]}
+
+
+def data_groups(target: Target) -> dict[str, dict[str, Any]]:
+    """Return the groups of a posterior that hold its data."""
+    groups: dict[str, dict[str, Any]] = {"observed_data": {"x": target.table.values}}
+    if target.sample_weight is not None:
+        groups["constant_data"] = {"sample_weight": target.sample_weight}
+    return groups
 
 
 def _check_priors(priors, table, family):

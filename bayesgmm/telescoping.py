@@ -32,15 +32,13 @@ from bayesgmm.sampled import Sampled, Settings, most_draws
 from bayesgmm.sweeping import (
     Rows,
     check_finite,
-    data_groups,
     draw_labels,
     make_record,
-    names,
     others_by_name,
     rows_of,
     segments,
 )
-from bayesgmm.target import Target
+from bayesgmm.target import Target, data_groups, names
 
 LARGEST = 100
 """Components at most, where their prior has no end of its own."""

@@ -51,6 +51,7 @@ ROWS = {
         "candidates collapse constraints em fitting imputation incomplete information "
         "labelled maximise moves observations optima overall race restarts search "
         "squarem starts steps",
+        "cavi variational",
         "conjugate_form gibbs sweeping telescoping",
         "marginal",
     ],

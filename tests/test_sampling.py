@@ -159,7 +159,7 @@ def test_a_model_or_observations_are_the_same(faithful):
             {"method": "nutz"},
             "`method` must be a known name; got 'nutz'. Did you mean 'nuts'? "
             "Choose one of 'nuts', 'advi', 'fullrank_advi', 'laplace', "
-            "'gibbs', 'telescoping'.",
+            "'gibbs', 'telescoping', 'cavi'.",
         ),
         (
             {"draws": 0},

@@ -251,8 +251,11 @@ def from_blocks(blocks: Floats, n_components: int, n_features: int) -> Floats:
 # -- Wishart distributions, over leading axes --------------------------------------
 
 
-def draw_wishart(rng, degrees: float, matrices: Floats) -> Floats:
-    """Draw Wishart matrices of mean ``degrees * matrices`` by Bartlett's factors."""
+def draw_wishart(rng, degrees: float | Floats, matrices: Floats) -> Floats:
+    """Draw Wishart matrices of mean ``degrees * matrices`` by Bartlett's factors.
+
+    Degrees that differ have shape (..., 1).
+    """
     p = matrices.shape[-1]
     factors = np.tril(rng.standard_normal(matrices.shape), -1)
     chi2 = rng.chisquare(degrees - np.arange(p), matrices.shape[:-1])
@@ -266,22 +269,25 @@ def log_wishart(matrices: Floats, degrees: float, scale: Floats) -> Floats:
     p = matrices.shape[-1]
     traces = np.trace(np.linalg.solve(scale, matrices), axis1=-2, axis2=-1)
     logs = _log_det(matrices) * (degrees - p - 1) - _log_det(scale) * degrees
-    constant = degrees * p * np.log(2.0) / 2 + _log_gamma(degrees / 2, p)
+    constant = degrees * p * np.log(2.0) / 2 + log_multigamma(degrees / 2, p)
     return (0.5 * (logs - traces) - constant).sum((-2, -1))
 
 
-def log_inverse_wishart(matrices: Floats, degrees: float, scale: Floats) -> Floats:
+def log_inverse_wishart(
+    matrices: Floats, degrees: float | Floats, scale: Floats
+) -> Floats:
     """Return log densities, summed over copies and blocks, (..., copies, blocks)."""
     p = matrices.shape[-1]
     traces = np.trace(np.linalg.solve(matrices, scale), axis1=-2, axis2=-1)
     logs = _log_det(scale) * degrees - _log_det(matrices) * (degrees + p + 1)
-    constant = degrees * p * np.log(2.0) / 2 + _log_gamma(degrees / 2, p)
+    constant = degrees * p * np.log(2.0) / 2 + log_multigamma(degrees / 2, p)
     return (0.5 * (logs - traces) - constant).sum((-2, -1))
 
 
-def _log_gamma(a, p):
-    """The multivariate gamma function's logarithm."""
-    return p * (p - 1) / 4 * np.log(np.pi) + gammaln(a - np.arange(p) / 2).sum()
+def log_multigamma(a: float | Floats, p: int) -> Floats:
+    """Return the logarithm of the multivariate gamma function of p dimensions."""
+    each = gammaln(np.asarray(a)[..., None] - np.arange(p) / 2)
+    return p * (p - 1) / 4 * np.log(np.pi) + each.sum(-1)
 
 
 def _log_det(matrices):
