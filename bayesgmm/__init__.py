@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
+    from bayesgmm.evidence import Evidence as Evidence
+    from bayesgmm.evidence import evidence as evidence
     from bayesgmm.filled import condition_on_filled as condition_on_filled
     from bayesgmm.log_score import log_score as log_score
     from bayesgmm.log_score import predictive_density as predictive_density
@@ -66,6 +68,7 @@ _HOME = {
     "Comparison": "compare",
     "ConjugatePrior": "conjugate",
     "Diagnosis": "verdict",
+    "Evidence": "evidence",
     "GaussianMixture": "estimator",
     "InputError": "errors",
     "LikelihoodRatioTest": "lrt",
@@ -81,6 +84,7 @@ _HOME = {
     "conjugate_prior": "conjugate_default",
     "default_priors": "priors",
     "diagnose": "diagnose",
+    "evidence": "evidence",
     "fit": "pipeline",
     "likelihood_ratio_test": "lrt",
     "log_score": "log_score",

@@ -70,3 +70,35 @@ class Enumerated:
                 variances[t, k] = scale / rng.chisquare(nu)
                 means[t, k] = rng.normal(at, np.sqrt(variances[t, k] / kappa))
         return weights, means[..., None], variances[..., None, None]
+
+
+def gibbs_independent(y, n_components, prior, n_chains, n_draws, rng, warmup=300):
+    """Sample chains side by side: means and variances of independent priors.
+
+    `prior` is the mean and variance of the means, the shape and scale of the variances;
+    weights are Dirichlet(1). Arrays are (n_chains, n_draws, n_components).
+    """
+    location, spread, shape, scale = prior
+    k, size = np.arange(n_components), (n_chains, n_components)
+    labels = np.searchsorted(np.quantile(y, k[1:] / n_components), y)
+    labels = np.repeat(labels[None], n_chains, axis=0)
+    variances = np.full(size, y.var() / n_components**2)
+    draws = []
+    for sweep in range(warmup + n_draws):
+        mine = labels[..., None] == k
+        counts = mine.sum(1)
+        gammas = rng.standard_gamma(1.0 + counts)
+        weights = gammas / gammas.sum(1, keepdims=True)
+        precision = 1 / spread + counts / variances
+        centre = (
+            location / spread + (mine * y[:, None]).sum(1) / variances
+        ) / precision
+        means = centre + rng.normal(size=size) / np.sqrt(precision)
+        squares = (mine * (y[:, None] - means[:, None]) ** 2).sum(1)
+        variances = (scale + squares / 2) / rng.standard_gamma(shape + counts / 2)
+        shift = (y[:, None] - means[:, None]) ** 2 / variances[:, None]
+        logs = np.log(weights)[:, None] - np.log(variances)[:, None] / 2 - shift / 2
+        labels = (logs + rng.gumbel(size=logs.shape)).argmax(2)
+        if sweep >= warmup:
+            draws.append((weights, means, variances))
+    return [np.stack(part, axis=1) for part in zip(*draws, strict=True)]
