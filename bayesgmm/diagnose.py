@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Floats
+from bayesgmm.dims import N_COMPONENTS, N_FILLED
 from bayesgmm.invariants import convergence, find_solutions, halves, invariants
 from bayesgmm.posterior import (
     APPROXIMATE,
@@ -18,7 +19,9 @@ from bayesgmm.posterior import (
     Draws,
     matching_parameters,
     observations_of,
+    posterior_group,
     read_draws,
+    read_mixtures,
     sample_stat,
 )
 from bayesgmm.relabel import relabel
@@ -30,7 +33,8 @@ EXTREME = 1 - 1e-12  # beyond it a correlation is 1 to rounding
 def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis:
     """Judge the draws of a mixture.
 
-    What labels cannot change is judged first, then relabelled parameters.
+    What labels cannot change is judged first, then relabelled parameters. Where the
+    number of components was drawn there are none of these.
 
     Parameters
     ----------
@@ -50,8 +54,10 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
     InputError
         If `em` has other components or features, or there are no data.
     """
-    original = read_draws(posterior)
+    original = read_mixtures(posterior)
     table = observations_of(posterior, original.feature_names, X)
+    if not original.of_one_size:
+        return _diagnose_sizes(posterior, original, table)
     reference = None if em is None else matching_parameters(em, original)
     if RELABELLING not in posterior.children:
         posterior = relabel(posterior, reference=reference, X=table)
@@ -69,6 +75,24 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
         approximate=bool(posterior[POSTERIOR].attrs.get(APPROXIMATE, False)),
         pareto_k=float(posterior[POSTERIOR].attrs.get(PARETO_K, np.nan)),
         optima=getattr(em, "optima_", None),
+    )
+
+
+def _diagnose_sizes(posterior, draws: Draws, table) -> Diagnosis:
+    values = invariants(draws, table, None)
+    group, n_draws = posterior_group(posterior), (draws.n_chains, draws.n_draws)
+    sizes = {
+        name: group[name].transpose(*SAMPLE_DIMS).values
+        for name in (N_COMPONENTS, N_FILLED)
+    }
+    return Diagnosis(
+        invariants=convergence(sizes | values),
+        parameters=convergence({}),
+        chains=_chains(posterior, values, np.zeros(n_draws)),
+        switch_rate=0.0,
+        confidence=np.nan,
+        separation=np.inf,
+        moved=draws.n_chains == 1 and _moved(values),
     )
 
 

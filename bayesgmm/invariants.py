@@ -50,16 +50,17 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
     Returns
     -------
     dict
-        The log-likelihood, ``lp`` if given, the weights sorted from the largest, and
-        log-densities at landmarks: observations evenly spread along the first
-        principal axis.
+        The log-likelihood, ``lp`` if given, the weights sorted from the largest where
+        all draws have as many, and log-densities at landmarks: observations evenly
+        spread along the first principal axis.
     """
     quadratics, shape = draws.quadratics, (draws.n_chains, draws.n_draws)
     values = {"log_likelihood": log_likelihood_draws(table.values, quadratics)}
     if lp is not None and np.isfinite(lp).all():
         values["lp"] = lp
-    weights = -np.sort(-draws.weights, axis=1)
-    values |= {f"sorted weight {k}": w for k, w in enumerate(weights.T)}
+    if draws.of_one_size:
+        weights = -np.sort(-draws.weights, axis=1)
+        values |= {f"sorted weight {k}": w for k, w in enumerate(weights.T)}
     rows = landmarks(table.values)
     densities = log_likelihood_rows_draws(table.values[rows], quadratics)
     values |= {

@@ -8,7 +8,7 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.blocks import log_likelihood_blocks
 from bayesgmm.dims import OBSERVATION
-from bayesgmm.posterior import observations_of, read_draws
+from bayesgmm.posterior import observations_of, read_mixtures
 
 
 def log_score(posterior: xr.DataTree, X: Any) -> xr.Dataset:
@@ -73,7 +73,7 @@ def predictive_density(posterior: xr.DataTree, X: Any) -> xr.DataArray:
 
 
 def _log_densities(posterior: xr.DataTree, X: Any) -> xr.DataArray:
-    draws = read_draws(posterior)
+    draws = read_mixtures(posterior)
     table = observations_of(posterior, draws.feature_names, X)
     blocks = log_likelihood_blocks(table.values, draws.quadratics)
     rows = np.concatenate([log_mean(block, axis=0) for _, block in blocks])

@@ -19,7 +19,7 @@ from bayesgmm.posterior import (
     fitted_observations,
     fitted_sample_weight,
     posterior_group,
-    read_draws,
+    read_mixtures,
 )
 from bayesgmm.validation import Table
 
@@ -100,7 +100,7 @@ def loo(posterior: xr.DataTree, X: Any = None) -> "ELPDData":
     .. [3] M. Magnusson, M. R. Andersen, J. Jonasson and A. Vehtari (2019), *Bayesian
        leave-one-out cross-validation for large data*, ICML.
     """
-    draws = read_draws(posterior)
+    draws = read_mixtures(posterior)
     _check_draws(posterior, draws)
     table = fitted_observations(posterior, draws.feature_names, X)
     weight = fitted_sample_weight(posterior, table.n_observations)

@@ -9,7 +9,17 @@ import xarray as xr
 from scipy.special import ndtri
 
 from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.dims import CHAIN, COMPONENT, DIMS, DRAW, FEATURE, SAMPLE_DIMS
+from bayesgmm.dims import (
+    CHAIN,
+    COMPONENT,
+    DIMS,
+    DRAW,
+    FEATURE,
+    FEATURE_BIS,
+    N_COMPONENTS,
+    N_FILLED,
+    SAMPLE_DIMS,
+)
 from bayesgmm.errors import InputError
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
@@ -50,6 +60,9 @@ class Draws:
     stretch : float
         What makes of their standard deviation that of the parameters. It is 1, but
         not for replicates of a jackknife.
+    of_one_size : bool
+        Whether all have the same components. Otherwise those that a draw lacks have
+        weight zero.
     """
 
     weights: Floats
@@ -60,6 +73,7 @@ class Draws:
     feature_names: tuple[str, ...]
     components: np.ndarray
     stretch: float = 1.0
+    of_one_size: bool = True
 
     @property
     def n_samples(self) -> int:
@@ -103,9 +117,32 @@ def read_draws(posterior: Any) -> Draws:
     Raises
     ------
     InputError
-        If it is no DataTree, or a variable or dimension is missing or not finite.
+        If it is no DataTree, a variable or dimension is missing or not finite, or the
+        number of components was drawn.
+    """
+    draws = read_mixtures(posterior)
+    if draws.of_one_size:
+        return draws
+    raise InputError(
+        "posterior",
+        "have a known number of components",
+        "draws of different numbers of them",
+        "Take those of one number with `bayesgmm.condition_on_filled(posterior)`.",
+    )
+
+
+def read_mixtures(posterior: Any) -> Draws:
+    """Read draws as `read_draws` does, of one number of components or of many.
+
+    It is for what only the density of a draw matters to.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
     """
     group = posterior_group(posterior)
+    of_one_size = N_FILLED not in group
+    group = group if of_one_size else _without_absent(group)
     arrays = {name: _read(group, name, dims) for name, dims in DIMS.items()}
     coords = group.coords
     n_chains, n_draws = group.sizes[CHAIN], group.sizes[DRAW]
@@ -120,6 +157,18 @@ def read_draws(posterior: Any) -> Draws:
         feature_names=tuple(map(str, features)),
         components=components,
         stretch=float(group.attrs.get(STANDARD_ERROR_FACTOR, 1.0)),
+        of_one_size=of_one_size,
+    )
+
+
+def _without_absent(group: xr.Dataset) -> xr.Dataset:
+    """Give numbers to components that a draw lacks; their weight is zero."""
+    places = xr.DataArray(np.arange(group.sizes[COMPONENT]), dims=[COMPONENT])
+    present = places < group[N_COMPONENTS]
+    unit = xr.DataArray(np.eye(group.sizes[FEATURE]), dims=[FEATURE, FEATURE_BIS])
+    return group.assign(
+        means=group["means"].where(present, 0.0),
+        covariances=group["covariances"].where(present, unit),
     )
 
 

@@ -56,7 +56,8 @@ class Diagnosis:
         ``mean``, ``sd``, ``r_hat``, ``ess_bulk`` and ``ess_tail`` of quantities that
         no label switching touches.
     parameters : pandas.DataFrame
-        The same of the relabelled weights, means and covariances.
+        The same of the relabelled weights, means and covariances; empty where their
+        number was drawn.
     chains : pandas.DataFrame
         By chain: mean ``log_likelihood`` and ``lp`` (where there is one), the
         ``solution`` that it found, 0 the one of highest log-likelihood, its
@@ -205,7 +206,8 @@ def _advice(diagnosis: Diagnosis) -> str:
 def _agree(diagnosis: Diagnosis) -> str:
     alone = len(diagnosis.chains) == 1
     who = "The halves of the only chain agree" if alone else "The chains agree"
-    return f"{who}, and no labels switched: {_numbers(diagnosis)}."
+    labels = "" if diagnosis.parameters.empty else ", and no labels switched"
+    return f"{who}{labels}: {_numbers(diagnosis)}."
 
 
 def _resolved(diagnosis: Diagnosis) -> str:
@@ -275,10 +277,14 @@ _SENTENCES = {
 def _numbers(diagnosis: Diagnosis) -> str:
     if np.isnan(diagnosis.r_hat):
         return "there are too few different draws for R-hat"
+    relabelled = (
+        ""
+        if diagnosis.parameters.empty
+        else f" and {diagnosis.relabelled_r_hat:.3f} for relabelled parameters"
+    )
     return (
-        f"R-hat is at most {diagnosis.r_hat:.3f} for label-invariant quantities and "
-        f"{diagnosis.relabelled_r_hat:.3f} for relabelled parameters, and at least "
-        f"{diagnosis.ess:.0f} draws are effective"
+        f"R-hat is at most {diagnosis.r_hat:.3f} for label-invariant quantities"
+        f"{relabelled}, and at least {diagnosis.ess:.0f} draws are effective"
     )
 
 

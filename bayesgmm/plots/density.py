@@ -21,7 +21,7 @@ from bayesgmm.plots._style import (
     open_axes,
     thin,
 )
-from bayesgmm.posterior import INTERVAL_PROBABILITY, read_draws
+from bayesgmm.posterior import INTERVAL_PROBABILITY, read_mixtures
 from bayesgmm.validation import Table, check_features, check_table
 
 N_GRID = 400
@@ -49,7 +49,7 @@ def plot_density(
     ----------
     X : array-like of shape (n_observations, n_features) or data frame
     posterior : xarray.DataTree, optional
-        Relabelled draws.
+        Relabelled draws; or of an unknown number of components, for their density only.
     em : GaussianMixture or MixtureParameters, optional
         At least one of `posterior` and `em` is needed.
     feature : str, optional
@@ -75,14 +75,15 @@ def plot_density(
     )
     x = np.asarray(table.values[:, column], dtype=np.float64)
     grid = grid_over(x)
-    draws = None if posterior is None else read_draws(posterior)
+    draws = None if posterior is None else read_mixtures(posterior)
     fit = None if em is None else as_parameters(em)
     curves = _posterior_curves(table, draws, column, grid)
     em_curves = _em_curves(table, fit, column, grid)
     components = em_curves if curves is None else curves.mean(axis=0)
     figure, ax = open_axes(ax, (6.4, 3.8))
     draw_data(ax, x)
-    _draw_components(ax, grid, components, group_names(draws, fit))
+    if draws is None or draws.of_one_size:
+        _draw_components(ax, grid, components, group_names(draws, fit))
     if curves is not None:
         _draw_posterior(ax, grid, curves.sum(axis=1))
     if em_curves is not None:
