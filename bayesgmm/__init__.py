@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from bayesgmm.sampling import sample as sample
     from bayesgmm.selection import Selection as Selection
     from bayesgmm.selection import select as select
+    from bayesgmm.stacking import Stacking as Stacking
+    from bayesgmm.stacking import stack_chains as stack_chains
     from bayesgmm.standard_errors import standard_errors as standard_errors
     from bayesgmm.verdict import Diagnosis as Diagnosis
 
@@ -76,6 +78,7 @@ _HOME = {
     "MvNormalMixture": "marginal.distribution",
     "Priors": "priors",
     "Selection": "selection",
+    "Stacking": "stacking",
     "bootstrap": "bootstrap",
     "bootstrap_summary": "bootstrap",
     "build_model": "marginal.model",
@@ -103,6 +106,7 @@ _HOME = {
     "sample_prior": "prior_sampling",
     "select": "selection",
     "sequential_likelihood_ratio_tests": "lrt",
+    "stack_chains": "stacking",
     "standard_errors": "standard_errors",
     "unrelabel": "relabel",
 }

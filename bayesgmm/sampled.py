@@ -18,6 +18,8 @@ class Settings:
     seed : int
         Chain c draws by ``default_rng([seed, c])`` or something as good.
     progress : bool
+    dispersed : bool
+        Whether chain c starts at the c-th good optimum of EM instead of the best.
     """
 
     draws: int
@@ -26,6 +28,7 @@ class Settings:
     cores: int
     seed: int
     progress: bool
+    dispersed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

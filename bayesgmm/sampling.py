@@ -32,6 +32,9 @@ from bayesgmm.telescoping import telescoping
 from bayesgmm.verdict import describe_roughness
 
 TUNE = 500
+DISPERSED = "dispersed"
+# Methods whose chains can start at different optima of EM.
+FROM_OPTIMA = ("nuts",)
 PER_DRAW = (POSTERIOR, SAMPLE_STATS, LOG_LIKELIHOOD)
 
 
@@ -89,15 +92,21 @@ def sample(
     covariance_type : str
     priors : Priors, optional
         By default such as the method can use; see `default_priors`.
-    init : GaussianMixture or MixtureParameters, optional
+    init : GaussianMixture, MixtureParameters or "dispersed", optional
         A fitted EM estimate: where chains begin, and the reference of labels.
+        Or "dispersed", with a model that was built with one: chain c then starts at the
+        c-th of the good optima that the restarts of EM found, the best first, so that
+        R-hat can see whether there are other solutions; see `stack_chains`.
     sample_weight : array-like of shape (n_observations,), optional
         These are said with the observations, not with a model that has them already.
-    method : {"nuts", "advi", "fullrank_advi", "laplace", "gibbs", "telescoping", \
-"cavi"}
+    method : {"nuts", "advi", "fullrank_advi", "laplace", "smc", "gibbs", \
+"telescoping", "cavi"}
         NUTS is exact in the long run. So is Gibbs sampling, which is quicker and takes
         conjugate priors only, and telescoping, which also draws the number of
-        components. The others are approximate: "laplace" touches the
+        components. So, with many draws, is sequential Monte Carlo, "smc": it needs no
+        start, finds separate modes between which no chain would go, and estimates the
+        evidence (``attrs["log_evidence"]``, with the spread over chains), but is slow.
+        The others are approximate: "laplace" touches the
         posterior at its mode with a t-distribution, by far the quickest; "advi" and
         "fullrank_advi" fit a normal distribution, all in the unconstrained variables;
         "cavi" fits one of the kind of its conjugate priors.
@@ -136,6 +145,7 @@ def sample(
         cores=available_cores() if cores is None else check_count("cores", cores),
         seed=check_seed(random_seed),
         progress=progress,
+        dispersed=_is_dispersed(init, method),
     )
     what = _what(
         model_or_X,
@@ -143,7 +153,7 @@ def sample(
         covariance_type,
         n_components=n_components,
         priors=priors,
-        init=init,
+        init=None if settings.dispersed else init,
         sample_weight=sample_weight,
     )
     sampled = _run(what, method, settings)
@@ -159,6 +169,19 @@ def sample(
     posterior = build_posterior(sampled.groups, sampled.coords, sampled.dims, attrs)
     _warn(sampled, posterior, settings)
     return _relabelled(posterior, what)
+
+
+def _is_dispersed(init, method) -> bool:
+    if not (isinstance(init, str) and init == DISPERSED):
+        return False
+    if method in FROM_OPTIMA:
+        return True
+    raise InputError(
+        "init",
+        f"not be {DISPERSED!r} for `method={method!r}`",
+        "that",
+        f"Only {', '.join(map(repr, FROM_OPTIMA))} can start chains at several optima.",
+    )
 
 
 def _what(model_or_X, method, covariance_type, **known) -> Any:

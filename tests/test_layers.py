@@ -66,7 +66,16 @@ ROWS = {
         "membership",
         "standard_errors variation",
     ],
-    "H telling": ["combine", "compare", "files", "naming", "plots", "report", "story"],
+    "H telling": [
+        "combine",
+        "compare",
+        "files",
+        "naming",
+        "plots",
+        "report",
+        "stacking",
+        "story",
+    ],
     "I front": [
         "__init__",
         "bridge",

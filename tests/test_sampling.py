@@ -12,6 +12,7 @@ from scipy import stats
 import bayesgmm as bg
 from bayesgmm.dims import DIMS
 from bayesgmm.errors import InputError, PosteriorWarning
+from bayesgmm.marginal.compile import FlatModel
 
 
 def responsibilities(X, weights, means, sds):
@@ -45,12 +46,8 @@ def tiny_model(case):
     return X, model
 
 
-@pytest.mark.parametrize("case", [0, 2])
-def test_co_clustering_equals_enumeration(golden, case):
-    """Pairs within 4 Monte Carlo standard errors of all allocations enumerated."""
-    truth = golden("exact_tiny_nonconjugate.json")["cases"][case]
-    X, model = tiny_model(truth)
-    posterior = bg.sample(model, draws=3000, random_seed=3, progress=False)
+def check_enumerated(posterior, truth, X):
+    """Pairs and density within 4 Monte Carlo standard errors of all allocations."""
     group = posterior["posterior"]
     shape = group["weights"].shape[:2]
     arrays = [group[name].values for name in ("weights", "means", "sds")]
@@ -68,6 +65,30 @@ def test_co_clustering_equals_enumeration(golden, case):
     density = np.stack(density, axis=-1)
     error = np.abs(density.mean(axis=(0, 1)) - truth["posterior_mean_density"])
     assert (error < 4 * standard_error(density)).all()
+
+
+@pytest.mark.parametrize("case", [0, 2])
+def test_nuts_equals_enumeration(golden, case):
+    truth = golden("exact_tiny_nonconjugate.json")["cases"][case]
+    X, model = tiny_model(truth)
+    posterior = bg.sample(model, draws=3000, random_seed=3, progress=False)
+    check_enumerated(posterior, truth, X)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [0, 2])
+def test_smc_equals_enumeration(golden, case):
+    """The evidence too, within 4 standard errors over 4 populations."""
+    truth = golden("exact_tiny_nonconjugate.json")["cases"][case]
+    X, model = tiny_model(truth)
+    posterior = bg.sample(
+        model, method="smc", draws=2000, random_seed=3, progress=False
+    )
+    check_enumerated(posterior, truth, X)
+    attrs = posterior["posterior"].attrs
+    error = attrs["log_evidence_sd"] / 2
+    assert abs(attrs["log_evidence"] - truth["logml"]) < 4 * error
+    assert error < 0.1
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +153,23 @@ def test_same_seed_same_draws_whatever_the_cores(faithful):
     assert not np.array_equal(one["means"], other["means"])
 
 
+def test_a_chain_that_dies_leaves_the_others(faithful, monkeypatch):
+    compiled = FlatModel(faithful[2]).log_posterior()
+    calls = iter(range(10**9))
+
+    def dies_once(x):
+        if next(calls) == 700:
+            raise FloatingPointError("no more")
+        return compiled(x)
+
+    monkeypatch.setattr(FlatModel, "log_posterior", lambda _: dies_once)
+    settings = {"draws": 100, "tune": 100, "random_seed": 5, "progress": False}
+    with pytest.warns(PosteriorWarning, match="Chain . died .*FloatingPointError: no"):
+        posterior = bg.sample(faithful[2], chains=3, cores=1, **settings)
+    assert posterior["posterior"].sizes["chain"] == 2
+    assert posterior["posterior"].sizes["draw"] == 100
+
+
 def test_an_interrupt_keeps_the_draws(faithful):
     timer = threading.Timer(6.0, _thread.interrupt_main)
     timer.start()
@@ -158,7 +196,7 @@ def test_a_model_or_observations_are_the_same(faithful):
         (
             {"method": "nutz"},
             "`method` must be a known name; got 'nutz'. Did you mean 'nuts'? "
-            "Choose one of 'nuts', 'advi', 'fullrank_advi', 'laplace', "
+            "Choose one of 'nuts', 'advi', 'fullrank_advi', 'laplace', 'smc', "
             "'gibbs', 'telescoping', 'cavi'.",
         ),
         (

@@ -10,6 +10,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from bayesgmm._typing import Floats
 from bayesgmm.chains import run_chains
 from bayesgmm.marginal.compile import FlatModel
+from bayesgmm.marginal.dispersed import dispersed_starts
 from bayesgmm.marginal.flat_draws import FlatDraws
 from bayesgmm.marginal.mode import LogPosterior, find_mode
 from bayesgmm.progress import announce
@@ -42,13 +43,19 @@ def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
     draws of a normal posterior are: warm-up has only the length of a step to learn. If
     not, or if the posterior has no curvature to speak of, chains start at the model's
     initial point with uniform jitter of one unit in every free variable.
+
+    Dispersed chains start at the good optima of EM in turn, each with its own view.
     """
     with announce("Compiling the log-posterior", settings.progress):
         log_posterior = flat.log_posterior()
     begun = time.perf_counter()
-    view = _view(flat, log_posterior)
+    starts = dispersed_starts(flat) if settings.dispersed else [flat.start]
+    target = getattr(flat.model, "target", None)
+    from_em = target is not None and target.em is not None
+    views = [_view(log_posterior, start, from_em) for start in starts]
 
     def sample_chain(chain, stop):
+        view = views[chain % len(views)]
         rng = np.random.default_rng([settings.seed, chain])
         start = view.start(rng)
         seed = int(rng.integers(2**63))
@@ -94,13 +101,12 @@ class _View:
         return y
 
 
-def _view(flat, log_posterior):
-    target = getattr(flat.model, "target", None)
-    if target is not None and target.em is not None:
-        mode = find_mode(log_posterior, flat.start)
+def _view(log_posterior, start, from_em):
+    if from_em:
+        mode = find_mode(log_posterior, start)
         if mode.found:
             return _View(log_posterior, mode.centre, mode.root, WIDTH)
-    return _View(log_posterior, flat.start, np.eye(len(flat.start)), 1.0)
+    return _View(log_posterior, start, np.eye(len(start)), 1.0)
 
 
 def _sample_chain(log_posterior, start, seed, settings, stop):

@@ -12,6 +12,7 @@ from bayesgmm.marginal.flat_draws import FlatDraws
 from bayesgmm.marginal.laplace import sample_laplace
 from bayesgmm.marginal.nuts import sample_nuts
 from bayesgmm.marginal.quantities import name_draws
+from bayesgmm.marginal.smc import sample_smc
 from bayesgmm.sampled import Sampled, Settings
 
 METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
@@ -19,6 +20,7 @@ METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
     "advi": sample_advi,
     "fullrank_advi": sample_fullrank_advi,
     "laplace": sample_laplace,
+    "smc": sample_smc,
 }
 
 
