@@ -89,13 +89,13 @@ def stack_chains(posterior: xr.DataTree, X: Any = None) -> Stacking:
     values = invariants(draws, table, sample_stat(posterior, "lp"))
     solution = find_solutions(values)
     results = [_loo_of(posterior, solution == s, table) for s in np.unique(solution)]
-    scores: Floats = np.stack([np.ravel(result.elpd_i) for result in results])
+    scores = np.stack([np.ravel(result.elpd_i) for result in results])
     rows = fitted_sample_weight(posterior, table.n_observations)
     # A row of weight w counts w times in its elpd.
     scores = np.divide(scores, rows, out=np.zeros_like(scores), where=rows > 0)
     weights = stacking_weights(scores, rows)
     names = pd.Index(posterior["posterior"][CHAIN].values, name=CHAIN)
-    mixed = logsumexp(scores, b=weights[:, None], axis=0)
+    mixed = np.asarray(logsumexp(scores, b=weights[:, None], axis=0))
     # Of many rows only some were left out; their sum was corrected for that.
     scale = sum(r.elpd for r in results) / float((rows * scores).sum())
     per_chain = weights[solution] / np.bincount(solution)[solution]

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 import pymc as pm
 import pytensor
-import pytensor.tensor as pt
 from pymc.pytensorf import compile as compile_graph
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.link.numba.dispatch.basic import numba_njit
@@ -65,24 +64,6 @@ class FlatModel:
     def split(self, flat):
         """Cut a flat vector into the free variables, as views."""
         return [flat[piece].reshape(shape) for piece, shape in self._pieces]
-
-    def flatten(self, values) -> Floats:
-        """Return the flat vector at which free variables have these values.
-
-        Parameters
-        ----------
-        values : dict of arrays
-            By free random variable.
-        """
-        model, parts = self.model, []
-        with np.errstate(divide="ignore", invalid="ignore"):  # the edge of a space
-            for variable in model.free_RVs:
-                value = pt.as_tensor_variable(values[variable])
-                transform = model.rvs_to_transforms[variable]
-                if transform is not None:
-                    value = transform.forward(value, *variable.owner.inputs)
-                parts.append(np.ravel(value.eval(mode="FAST_COMPILE")))
-        return np.concatenate(parts)
 
     def log_posterior(self):
         """Compile the log-posterior and its gradient.

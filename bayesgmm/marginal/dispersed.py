@@ -9,6 +9,7 @@ from bayesgmm._typing import Floats
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.marginal.compile import FlatModel
+from bayesgmm.marginal.density import ModelDensity
 from bayesgmm.marginal.model import model_of
 from bayesgmm.parameters import MixtureParameters
 
@@ -51,8 +52,10 @@ def _flat_values(flat: FlatModel, optimum: MixtureParameters) -> Floats:
     model = flat.model
     there = FlatModel(model_of(replace(model.target, em=optimum)))
     values = there.quantities(there.model.free_RVs)(there.start)
-    named = {rv.name: x for rv, x in zip(there.model.free_RVs, values, strict=True)}
-    return flat.flatten({rv: named[rv.name] for rv in model.free_RVs})
+    names = [variable.name for variable in there.model.free_RVs]
+    with np.errstate(divide="ignore", invalid="ignore"):  # the edge of a space
+        here = {name: x[None] for name, x in zip(names, values, strict=True)}
+        return ModelDensity(model).flatten(here)[0]
 
 
 def _is_finite(start: Floats) -> bool:
