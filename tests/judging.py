@@ -51,3 +51,15 @@ def conjugate_priors(case, weights, sizes=None):
     covariances = InverseWishart(prior["nu0"], np.array(prior["S0"]))
     names = tuple(f"x{j}" for j in range(len(prior["m0"])))
     return Priors(weights, means, covariances, names, sizes)
+
+
+def fill_absent(weights, means, covariances):
+    """Give places without a component any parameters: their weight is zero."""
+    absent = np.isnan(means[..., 0])
+    assert (weights[absent] == 0).all()
+    assert (weights[~absent] > 0).all()
+    one = np.eye(means.shape[-1])
+    return (
+        np.where(absent[..., None], 0.0, means),
+        np.where(absent[..., None, None], one, covariances),
+    )

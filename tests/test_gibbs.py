@@ -9,6 +9,7 @@ from judging import (
     assert_similarity,
     conjugate_priors,
     ess,
+    fill_absent,
     joints,
     read,
     together,
@@ -30,7 +31,6 @@ from bayesgmm.priors import (
     InverseWishart,
     NormalMeans,
     Priors,
-    ScaledNormalMeans,
     SizeProbabilities,
     StickBreaking,
     UniformSizes,
@@ -127,18 +127,6 @@ def test_telescoping_is_the_enumerated_mixture_of_finite_mixtures(golden):
     arrays = [drawn[name] for name in DIMS]
     arrays[1:] = fill_absent(*arrays)
     assert_similarity(together(X, *arrays), np.array(case["psm"]))
-
-
-def fill_absent(weights, means, covariances):
-    """Give places without a component any parameters: their weight is zero."""
-    absent = np.isnan(means[..., 0])
-    assert (weights[absent] == 0).all()
-    assert (weights[~absent] > 0).all()
-    one = np.eye(means.shape[-1])
-    return (
-        np.where(absent[..., None], 0.0, means),
-        np.where(absent[..., None, None], one, covariances),
-    )
 
 
 def test_sizes_that_are_known_are_a_known_size(golden):
