@@ -36,6 +36,9 @@ DRAWS_PER_VARIABLE = 20
 N_ROWS_OF_ORDERS = 2000
 """Draws from which is found what orders of components do to vectors."""
 
+LARGE_ERROR = 0.2
+"""Of a log evidence. A difference of 1 already means little."""
+
 APART = 0.99
 """Labellings lie apart if a draw's own has at least this share of its density."""
 
@@ -55,7 +58,7 @@ class Evidence:
     n_draws : int
         Posterior draws that went in.
     note : str
-        Whether labellings lie apart.
+        Whether labellings lie apart, and if the standard error is large, that it is.
     """
 
     log_evidence: float
@@ -111,7 +114,8 @@ def evidence(
     Warns
     -----
     PosteriorWarning
-        If no chain switched labels where labellings overlap: it has not seen all.
+        If no chain switched labels where labellings overlap: it has not seen all. If
+        the standard error is above 0.2.
 
     Notes
     -----
@@ -135,7 +139,7 @@ def evidence(
             f"{method!r}, which found no draws where it looks",
             "Use `method='bridge'`.",
         )
-    note = _describe(flat, posterior, n_components)
+    note = _describe(flat, posterior, n_components) + _doubt(found.standard_error)
     return Evidence(*found, method, flat.log_densities.size, note)
 
 
@@ -262,3 +266,15 @@ def _describe(flat: FlatPosterior, posterior, n_components: int) -> str:
         f"Labellings overlap (a draw's own has {share:.0%} of its density): the "
         "evidence of one labelling, with log K! added, would be another number."
     )
+
+
+def _doubt(standard_error: float) -> str:
+    """Return a warning to add to the note, and give it, if the estimate is not good."""
+    if standard_error <= LARGE_ERROR:
+        return ""
+    doubt = (
+        f"Its standard error is {standard_error:.2f}: draws are few, or parts of the "
+        "posterior are seldom visited. Sample more, and compare both methods."
+    )
+    warnings.warn(doubt, PosteriorWarning, stacklevel=3)
+    return " " + doubt

@@ -131,33 +131,74 @@ class Enumerated:
         return weights, means[..., None], variances[..., None, None]
 
 
-def gibbs_independent(y, n_components, prior, n_chains, n_draws, rng, warmup=300):
-    """Sample chains side by side: means and variances of independent priors.
+# How families share covariances: log p(rows | allocation) but for common constants. A
+# component has its rows' scatter and count; those that share a covariance add these.
 
-    `prior` is the mean and variance of the means, the shape and scale of the variances;
-    weights are Dirichlet(1). Arrays are (n_chains, n_draws, n_components).
+
+def _log_gamma_ratio(d, nu, n):
+    """Return the log ratio of multivariate gamma functions of (nu + n) / 2, nu / 2."""
+    i = np.arange(d)
+    return (gammaln((nu + n - i) / 2) - gammaln((nu - i) / 2)).sum()
+
+
+def _matrix(scatter, n, nu, scale):
+    """One inverse-Wishart covariance for n rows."""
+    before, after = np.linalg.slogdet(scale)[1], np.linalg.slogdet(scale + scatter)[1]
+    ratio = _log_gamma_ratio(len(scale), nu, n)
+    return ratio + nu / 2 * before - (nu + n) / 2 * after
+
+
+def _axes(scatter, n, nu, scale):
+    """A variance for every feature."""
+    pairs = zip(np.diag(scatter), np.diag(scale), strict=True)
+    return sum(_matrix(np.array([[s]]), n, nu, np.array([[S]])) for s, S in pairs)
+
+
+def _ball(scatter, n, nu, scale):
+    """One variance for all features."""
+    mean = np.array([[np.trace(scale) / len(scale)]])
+    return _matrix(np.array([[np.trace(scatter)]]), n * len(scale), nu, mean)
+
+
+FAMILIES = {
+    "full": (_matrix, False),
+    "tied": (_matrix, True),
+    "diag": (_axes, False),
+    "spherical": (_ball, False),
+}
+
+
+def log_evidence(X, n_components, concentration, prior, family):
+    """Return log p(X), summed over all allocations of the rows.
+
+    `prior` is location, shrinkage, degrees of freedom and scale.
     """
-    location, spread, shape, scale = prior
-    k, size = np.arange(n_components), (n_chains, n_components)
-    labels = np.searchsorted(np.quantile(y, k[1:] / n_components), y)
-    labels = np.repeat(labels[None], n_chains, axis=0)
-    variances = np.full(size, y.var() / n_components**2)
-    draws = []
-    for sweep in range(warmup + n_draws):
-        mine = labels[..., None] == k
-        counts = mine.sum(1)
-        gammas = rng.standard_gamma(1.0 + counts)
-        weights = gammas / gammas.sum(1, keepdims=True)
-        precision = 1 / spread + counts / variances
-        centre = (
-            location / spread + (mine * y[:, None]).sum(1) / variances
-        ) / precision
-        means = centre + rng.normal(size=size) / np.sqrt(precision)
-        squares = (mine * (y[:, None] - means[:, None]) ** 2).sum(1)
-        variances = (scale + squares / 2) / rng.standard_gamma(shape + counts / 2)
-        shift = (y[:, None] - means[:, None]) ** 2 / variances[:, None]
-        logs = np.log(weights)[:, None] - np.log(variances)[:, None] / 2 - shift / 2
-        labels = (logs + rng.gumbel(size=logs.shape)).argmax(2)
-        if sweep >= warmup:
-            draws.append((weights, means, variances))
-    return [np.stack(part, axis=1) for part in zip(*draws, strict=True)]
+    marginal, shared = FAMILIES[family]
+    location, shrinkage, nu, scale = prior
+    (n, d), k, a = X.shape, n_components, concentration
+    logs = []
+    for labels in product(range(k), repeat=n):
+        members = [X[np.array(labels) == j] for j in range(k)]
+        counts = np.array([len(rows) for rows in members])
+        total = gammaln(k * a) - gammaln(n + k * a)
+        total += (gammaln(a + counts) - gammaln(a)).sum()
+        total += d / 2 * np.log(shrinkage / (shrinkage + counts)).sum()
+        parts = [_scatter(rows, location, shrinkage) for rows in members]
+        if shared:
+            total += marginal(sum(parts), n, nu, scale)
+        else:
+            pairs = zip(parts, counts, strict=True)
+            total += sum(marginal(part, m, nu, scale) for part, m in pairs)
+        logs.append(total)
+    return logsumexp(logs) - n * d / 2 * np.log(np.pi)
+
+
+def _scatter(rows, location, shrinkage):
+    if not len(rows):
+        return np.zeros((rows.shape[1], rows.shape[1]))
+    mean = rows.mean(0)
+    centred, shift = rows - mean, mean - location
+    m = len(rows)
+    return centred.T @ centred + shrinkage * m / (shrinkage + m) * np.outer(
+        shift, shift
+    )
