@@ -222,9 +222,19 @@ def spread(values: Floats, probability: float, stretch: float = 1.0) -> Spread:
     """
     mean, sd = values.mean(axis=0), stretch * values.std(axis=0)
     if stretch == 1.0:
-        return Spread(mean, sd, *np.quantile(values, equal_tails(probability), axis=0))
+        ordered = np.sort(values, axis=0)  # faster than `np.quantile`
+        return Spread(
+            mean, sd, *(_quantile(ordered, p) for p in equal_tails(probability))
+        )
     reach = ndtri(equal_tails(probability)[1]) * sd
     return Spread(mean, sd, mean - reach, mean + reach)
+
+
+def _quantile(ordered: Floats, probability: float) -> Floats:
+    """Interpolate between order statistics, as `np.quantile` does."""
+    below, part = divmod(probability * (len(ordered) - 1), 1)
+    low = ordered[int(below)]
+    return low + part * (ordered[min(int(below) + 1, len(ordered) - 1)] - low)
 
 
 def observations_of(
