@@ -192,14 +192,15 @@ def test_beta_negative_binomial_is_a_mixture_of_geometric_distributions():
     assert got @ np.arange(5000) == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "EEI"])
 @pytest.mark.parametrize("kind", PRESETS)
-def test_presets_follow_units_and_say_what_they_are(kind):
+def test_presets_follow_units_and_say_what_they_are(kind, covariance_type):
     X = bg.datasets.load("faithful")
-    one = bg.default_priors(X, 3, kind=kind)
+    one = bg.default_priors(X, 3, covariance_type, kind=kind)
     assert "weights" in str(one)
     assert "waiting" in str(one)
     factor = np.array([1e3, 1e-2])
-    family = covariance_family("full")
+    family = covariance_family(covariance_type)
     if kind == "default":
         return
     values = one.draw(np.random.default_rng(0), 4, 3, family)
@@ -208,7 +209,7 @@ def test_presets_follow_units_and_say_what_they_are(kind):
     shifted["means"] = values["means"] * factor
     for name in {"covariances", "covariances_scale"} & set(values):
         shifted[name] = values[name] * np.outer(factor, factor)
-    other = bg.default_priors(X * factor, 3, kind=kind)
+    other = bg.default_priors(X * factor, 3, covariance_type, kind=kind)
     gap = one.log_density(values, family) - other.log_density(shifted, family)
     np.testing.assert_allclose(gap, gap[0], atol=1e-9)
 

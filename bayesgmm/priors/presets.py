@@ -9,7 +9,7 @@ from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice, check_count
 from bayesgmm.conjugate import ConjugatePrior
 from bayesgmm.conjugate_default import default_conjugate
-from bayesgmm.covariances import CovarianceFamily, covariance_family
+from bayesgmm.covariances import covariance_family
 from bayesgmm.fittable import check_fittable
 from bayesgmm.initialise import Overall
 from bayesgmm.priors.belief import Priors
@@ -43,7 +43,6 @@ class _Data(NamedTuple):
     lowest: Floats
     highest: Floats
     n_components: int
-    family: CovarianceFamily
     names: tuple[str, ...]
 
     @property
@@ -60,9 +59,9 @@ class _Data(NamedTuple):
 
     @property
     def conjugate(self) -> ConjugatePrior:
-        return default_conjugate(
-            self.overall, self.n_components, self.family, self.names
-        )
+        """The prior of full covariances: each feature has a variance of its own."""
+        full = covariance_family("full", len(self.names))
+        return default_conjugate(self.overall, self.n_components, full, self.names)
 
 
 def _normal_means(data):
@@ -170,11 +169,14 @@ def default_priors(
         deviation is that of the column over ``n_components ** (1 / n_features)``, as
         in Fraley and Raftery [1]_. Where their number is not known, a guess of it.
     covariance_type : str
-        As in `GaussianMixture`.
+        As in `GaussianMixture`; checked, and without influence: a family takes of the
+        priors what it has room for.
     kind : str, default "default"
         "default" : weakly informative, scale x LKJ, for NUTS.
-        "conjugate" : normal-inverse-Wishart [1]_, in which EM with ``prior="default"``
-        takes its maximum. "independent" : normal x inverse-Wishart.
+        "conjugate" : normal-inverse-Wishart [1]_; for families with full covariances
+        EM with ``prior="default"`` takes its maximum. For those with the features as
+        axes every variance has the scale of its own feature, which EM's has not.
+        "independent" : normal x inverse-Wishart.
         "hierarchical" : normal x inverse-Wishart with an unknown scale [2]_.
         "sparse" : too many components, of which most stay empty, and shrinkage of
         means [3]_. "stick_breaking" : a truncated Dirichlet process.
@@ -211,7 +213,7 @@ def default_priors(
     make = PRESETS[check_choice("kind", kind, PRESETS)]
     n_components = check_count("n_components", n_components)
     table = check_table(X)
-    family = covariance_family(covariance_type, table.n_features)
+    covariance_family(covariance_type, table.n_features)
     check_fittable(table, n_components)
     weight = check_sample_weight(sample_weight, table.n_observations)
     overall = Overall.of(table.values, weight)
@@ -223,7 +225,6 @@ def default_priors(
             lowest=counted.min(axis=0),
             highest=counted.max(axis=0),
             n_components=n_components,
-            family=family,
             names=table.feature_names,
         )
     )
