@@ -88,8 +88,9 @@ def fit(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
     covariance_type: Annotated[
-        str, typer.Option(help="full, tied, diag or spherical.")
+        str, typer.Option(help="full, tied, diag, spherical, or as VVE.")
     ] = "full",
+    method: Annotated[str, typer.Option(help="Sampler: nuts, gibbs, ...")] = "nuts",
     columns: Annotated[
         str | None, typer.Option(metavar="A,B", help="Columns to use, default all.")
     ] = None,
@@ -116,6 +117,7 @@ def fit(
             out,
             n_components=_parse_range(n_components),
             covariance_type=covariance_type,
+            method=method,
             random_seed=seed,
             draws=draws,
             chains=chains,

@@ -29,7 +29,7 @@ from bayesgmm.membership import membership
 from bayesgmm.priors import Priors, default_priors
 from bayesgmm.progress import announce
 from bayesgmm.report import summary_text, write_report
-from bayesgmm.sampling import sample
+from bayesgmm.sampling import kind_of_priors, sample
 from bayesgmm.validation import Table, check_table
 from bayesgmm.verdict import Diagnosis
 
@@ -111,12 +111,13 @@ def fit(
     n_components: int | Iterable[int],
     covariance_type: str = "full",
     *,
+    method: str = "nuts",
     draws: int = 1000,
     chains: int = 4,
     random_seed: int | None = None,
     progress: bool = True,
 ) -> Analysis:
-    """Fit a Gaussian mixture by EM and by NUTS, and compare the two.
+    """Fit a Gaussian mixture by EM and as a posterior, and compare the two.
 
     Parameters
     ----------
@@ -125,9 +126,13 @@ def fit(
         Of several, the one with the lowest BIC of the EM fits is used. Fits in which a
         component collapsed or rests on too few rows to be a group come last: their
         likelihood can be as high as one likes.
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
+        As in `GaussianMixture`.
+    method : str, default "nuts"
+        A sampler of a known number of components; see `sample`. Priors are the default
+        ones of this sampler.
     draws, chains : int
-        Of NUTS; `draws` is per chain.
+        `draws` is per chain.
     random_seed : int, optional
         The same seed gives the same result.
     progress : bool
@@ -143,17 +148,23 @@ def fit(
         If the data or an argument cannot be used.
     """
     table, seed = check_table(X), check_seed(random_seed)
+    kind = kind_of_priors(method)
     candidates = _candidates(n_components)
     watch = _Stopwatch()
     with watch("EM"), announce("Fitting by EM", progress):
         em, selection = _fit_em(table, candidates, covariance_type, seed)
     with watch("model"):
         k = em.parameters_.n_components
-        priors = default_priors(table, k, covariance_type)
+        priors = default_priors(table, k, covariance_type, kind=kind)
         model = build_model(table, k, covariance_type, priors=priors, init=em)
-    with watch("NUTS"):
+    with watch("sampling"):
         posterior = sample(
-            model, draws=draws, chains=chains, random_seed=seed, progress=progress
+            model,
+            method=method,
+            draws=draws,
+            chains=chains,
+            random_seed=seed,
+            progress=progress,
         )
     with watch("diagnosis"):
         diagnosis = diagnose(posterior, em=em)
@@ -162,6 +173,7 @@ def fit(
     settings = {
         "n_components": candidates if len(candidates) > 1 else k,
         "covariance_type": covariance_type,
+        "method": method,
         "draws": draws,
         "chains": chains,
     }

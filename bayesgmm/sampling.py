@@ -225,12 +225,48 @@ def _complete(X, own: ConjugateMethod, covariance_type, known) -> dict[str, Any]
     return known | {"n_components": k}
 
 
-def _run(what, method, settings) -> Sampled:
+def kind_of_priors(method: str) -> str:
+    """Return the default priors of a sampler of a known number of components.
+
+    Parameters
+    ----------
+    method : str
+
+    Returns
+    -------
+    str
+        As in `default_priors`.
+
+    Raises
+    ------
+    InputError
+        If there is no such sampler, or it draws the number of components.
+    """
+    own = CONJUGATE.get(_check_method(method))
+    if own is None or own.n_components is None:
+        return "default" if own is None else own.kind
+    raise InputError(
+        "method",
+        "sample a known number of components",
+        f"{method!r}",
+        f"Call `bayesgmm.sample(X, method={method!r})` for an unknown number.",
+    )
+
+
+def _check_method(method: str) -> str:
     if method in CONJUGATE:
-        return CONJUGATE[method].run(what, settings)
+        return method
+    from bayesgmm.marginal import run  # PyMC takes seconds
+
+    return check_choice("method", method, (*run.METHODS, *CONJUGATE))
+
+
+def _run(what, method, settings) -> Sampled:
+    name = _check_method(method)
+    if name in CONJUGATE:
+        return CONJUGATE[name].run(what, settings)
     from bayesgmm.marginal import model, run  # PyMC takes seconds
 
-    name = check_choice("method", method, (*run.METHODS, *CONJUGATE))
     what = model.model_of(what) if isinstance(what, Target) else what
     return run.sample_model(what, name, settings)
 

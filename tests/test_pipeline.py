@@ -63,6 +63,34 @@ def test_same_seed_same_story(analysis):
     assert one.equals(other)
 
 
+def test_another_sampler_tells_the_same_story(analysis):
+    """Its priors are its own; of 272 rows they hardly matter."""
+    X = bg.datasets.load("faithful")
+    gibbs = bg.fit(X, 2, method="gibbs", random_seed=1, progress=False)
+    assert "InverseWishart" in str(gibbs.priors)
+    means = [x.posterior["posterior"]["means"] for x in (analysis, gibbs)]
+    gap = means[1].mean(["chain", "draw"]) - means[0].mean(["chain", "draw"])
+    assert (np.abs(gap) < 0.25 * means[0].std(["chain", "draw"])).all()
+    assert gibbs.settings["method"] == "gibbs"
+
+
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        (
+            "telescoping",
+            "`method` must sample a known number of components; got 'telescoping'. "
+            "Call `bayesgmm.sample(X, method='telescoping')` for an unknown number.",
+        ),
+        ("gips", "`method` must be a known name; got 'gips'. Did you mean 'gibbs'?"),
+    ],
+)
+def test_other_methods_are_refused_before_anything_is_computed(method, text):
+    with pytest.raises(InputError) as refused:
+        bg.fit(bg.datasets.load("faithful"), 2, method=method)
+    assert str(refused.value).startswith(text)
+
+
 @pytest.mark.parametrize(
     ("n_components", "text"),
     [
