@@ -14,11 +14,11 @@ from bayesgmm.em import EMRun, Status
 from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.fitting import build_objective
 from bayesgmm.imputation import impute
+from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.labelled import check_labels
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.posterior import (
     BIAS_FACTOR,
-    INTERVAL_PROBABILITY,
     POSTERIOR,
     SAMPLE_STATS,
     STANDARD_ERROR_FACTOR,
@@ -26,7 +26,6 @@ from bayesgmm.posterior import (
     matching_parameters,
     posterior_group,
     read_draws,
-    spread,
 )
 from bayesgmm.progress import announce
 from bayesgmm.relabel import relabel

@@ -10,17 +10,16 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS, OBSERVATION
+from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior import (
-    INTERVAL_PROBABILITY,
     RELABELLING,
     Draws,
     matching_parameters,
     observations_of,
     read_draws,
-    spread,
 )
 from bayesgmm.relabel import relabel
 from bayesgmm.relabel.permute import name_components, permute

@@ -10,14 +10,9 @@ from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
 from bayesgmm.blocks import responsibility_blocks
 from bayesgmm.dims import COMPONENT, OBSERVATION
+from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.kernels.threads import run_tasks
-from bayesgmm.posterior import (
-    INTERVAL_PROBABILITY,
-    Draws,
-    observations_of,
-    read_draws,
-    spread,
-)
+from bayesgmm.posterior import Draws, observations_of, read_draws
 from bayesgmm.validation import Table
 
 FEW_ROWS = 16

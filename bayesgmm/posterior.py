@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import ndtri
 
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.dims import (
@@ -38,9 +37,6 @@ STANDARD_ERROR_FACTOR, BIAS_FACTOR = "standard_error_factor", "bias_factor"
 CONSTANT_DATA = "constant_data"
 DATA_GROUPS = (CONSTANT_DATA, "observed_data")
 SAMPLE_WEIGHT = "sample_weight"
-
-INTERVAL_PROBABILITY = 0.9
-"""Probability of the equal-tailed intervals in tables and memberships."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,15 +91,6 @@ class Draws:
         except np.linalg.LinAlgError:
             raise _not_positive_definite(self) from None
         return build_quadratics(self.weights, self.means, precisions_cholesky)
-
-
-class Spread(NamedTuple):
-    """Draws of numbers, summarised."""
-
-    mean: Floats
-    sd: Floats
-    lower: Floats
-    upper: Floats
 
 
 def read_draws(posterior: Any) -> Draws:
@@ -200,41 +187,6 @@ def sample_stat(posterior: xr.DataTree, name: str) -> np.ndarray | None:
     if SAMPLE_STATS not in posterior.children or name not in posterior[SAMPLE_STATS]:
         return None
     return posterior[SAMPLE_STATS][name].transpose(*SAMPLE_DIMS).values
-
-
-def equal_tails(probability: float) -> list[float]:
-    """Return the two quantiles between which an interval of `probability` lies."""
-    tail = (1.0 - probability) / 2.0
-    return [tail, 1.0 - tail]
-
-
-def spread(values: Floats, probability: float, stretch: float = 1.0) -> Spread:
-    """Summarise draws, along the first axis.
-
-    Parameters
-    ----------
-    values : array of shape (n_samples, ...)
-    probability : float
-        Of the equal-tailed interval.
-    stretch : float
-        Of the draws; see `Draws`. Where it is not 1 only their standard deviation
-        means something, and the interval is that of a normal distribution.
-    """
-    mean, sd = values.mean(axis=0), stretch * values.std(axis=0)
-    if stretch == 1.0:
-        ordered = np.sort(values, axis=0)  # faster than `np.quantile`
-        return Spread(
-            mean, sd, *(_quantile(ordered, p) for p in equal_tails(probability))
-        )
-    reach = ndtri(equal_tails(probability)[1]) * sd
-    return Spread(mean, sd, mean - reach, mean + reach)
-
-
-def _quantile(ordered: Floats, probability: float) -> Floats:
-    """Interpolate between order statistics, as `np.quantile` does."""
-    below, part = divmod(probability * (len(ordered) - 1), 1)
-    low = ordered[int(below)]
-    return low + part * (ordered[min(int(below) + 1, len(ordered) - 1)] - low)
 
 
 def observations_of(

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesgmm.dims import CHAIN, COMPONENT, OBSERVATION
+from bayesgmm.intervals import INTERVAL_PROBABILITY, equal_tails
 from bayesgmm.naming import (
     SURE,
     component_name,
@@ -20,7 +21,7 @@ from bayesgmm.naming import (
     free_parameters,
     parameter_name,
 )
-from bayesgmm.posterior import INTERVAL_PROBABILITY, equal_tails, read_draws
+from bayesgmm.posterior import read_draws
 from bayesgmm.validation import Table
 from bayesgmm.verdict import Verdict, describe_optima
 

@@ -55,7 +55,7 @@ ROWS = {
         "conjugate_form gibbs sweeping telescoping",
         "marginal",
     ],
-    "F posterior": ["blocks", "filled", "importance", "posterior"],
+    "F posterior": ["blocks", "filled", "importance", "intervals", "posterior"],
     "G labels": ["relabel"],
     "G after sampling": [
         "bootstrap replicates",

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayesgmm.dims import COMPONENT
+from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import free_parameters, parameter_name
 from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes
-from bayesgmm.posterior import INTERVAL_PROBABILITY
 
 # With more parameters than this, those that differ most are drawn.
 MOST_PARAMETERS = 30

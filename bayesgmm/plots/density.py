@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
+from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import group_names
 from bayesgmm.parameters import as_parameters
 from bayesgmm.plots._style import (
@@ -21,7 +22,7 @@ from bayesgmm.plots._style import (
     open_axes,
     thin,
 )
-from bayesgmm.posterior import INTERVAL_PROBABILITY, read_mixtures
+from bayesgmm.posterior import read_mixtures
 from bayesgmm.validation import Table, check_features, check_table
 
 N_GRID = 400

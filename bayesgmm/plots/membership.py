@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import COMPONENT, OBSERVATION
+from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import component_name
 from bayesgmm.plots._style import (
     MANY_ROWS,
@@ -18,7 +19,6 @@ from bayesgmm.plots._style import (
     open_axes,
     thin,
 )
-from bayesgmm.posterior import INTERVAL_PROBABILITY
 
 # Rows more certain than this are counted, not drawn, but so many are drawn always.
 CERTAIN = 0.99
