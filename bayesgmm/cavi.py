@@ -9,7 +9,6 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS
 from bayesgmm.errors import ConvergenceWarning, InputError
 from bayesgmm.initialise import kmeans_plusplus_labels, standardise, start_from_labels
 from bayesgmm.kernels.reduce import (
@@ -23,16 +22,13 @@ from bayesgmm.priors.covariances import as_blocks, from_blocks, is_conjugate_fam
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.sampled import Sampled, Settings
 from bayesgmm.target import Target, data_groups, names
-from bayesgmm.variational import Variational
+from bayesgmm.variational import PARAMETERS, VARIATIONAL, Variational
 
 # Of the bound, per observation. Rounding is about 1e-15 of it.
 TOLERANCE = 1e-12
 MAX_ITERATIONS = 10_000
 # Random partitions to begin with, where no optima of EM are known.
 N_STARTS = 10
-
-VARIATIONAL = "variational"
-"""The group that keeps the fitted distribution itself."""
 
 
 class Ascent(NamedTuple):
@@ -100,18 +96,19 @@ def sample_cavi(target: Target, settings: Settings) -> Sampled:
         group: {name: array[None] for name, array in arrays.items()}
         for group, arrays in groups.items()
     }
-    own, dims = _own_group(fit)
+    own = {name: getattr(fit, name) for name in PARAMETERS}
     coords, of_target = names(target, target.n_components)
     return Sampled(
         chain | {VARIATIONAL: own} | data_groups(target),
         coords,
-        of_target | dims,
+        of_target | PARAMETERS,
         time.perf_counter() - start,
         attrs={
             "approximate": 1,
             "elbo": best.bounds[-1],
             "n_iterations": len(best.bounds),
             "covariance_type": target.covariance_type,
+            "n_features": target.table.n_features,
         },
     )
 
@@ -263,15 +260,3 @@ def _log_posterior(target: Target, values: dict[str, Floats]) -> Floats:
         draws = (Quadratics(*draw) for draw in zip(*quadratics, strict=True))
         total = np.array([weight @ log_likelihood_rows(X, draw) for draw in draws])
     return total + target.priors.log_density(values, target.family)
-
-
-def _own_group(fit: Variational):
-    """Return the variational parameters by name, and their dimensions."""
-    dims = {
-        "concentration": [COMPONENT],
-        "location": [COMPONENT, FEATURE],
-        "shrinkage": [COMPONENT],
-        "degrees_of_freedom": [COMPONENT],
-        "scale": [COMPONENT, FEATURE, FEATURE_BIS],
-    }
-    return {name: getattr(fit, name) for name in dims}, dims

@@ -9,6 +9,7 @@ from bayesgmm._typing import Floats
 from bayesgmm.blocks import log_likelihood_blocks
 from bayesgmm.dims import OBSERVATION
 from bayesgmm.posterior import observations_of, read_mixtures
+from bayesgmm.variational import predictive_log_density, read_variational
 
 
 def log_score(posterior: xr.DataTree, X: Any) -> xr.Dataset:
@@ -36,7 +37,9 @@ def log_score(posterior: xr.DataTree, X: Any) -> xr.Dataset:
     Notes
     -----
     ``log_density[n] = log mean_s p(x_n | draw s)``, marginal over labels. Rows are done
-    block by block: memory does not grow with draws x observations.
+    block by block: memory does not grow with draws x observations. Draws of
+    ``method="cavi"`` stand for the distribution that was fitted, whose predictive
+    density is known: a mixture of Student's t distributions.
     """
     rows = _log_densities(posterior, X)
     n = rows.sizes[OBSERVATION]
@@ -61,7 +64,8 @@ def predictive_density(posterior: xr.DataTree, X: Any) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        The density of a new observation at each row (obs_id), averaged over draws.
+        The density of a new observation at each row (obs_id), averaged over draws; of
+        ``method="cavi"`` that of all draws there could be, Student's t distributions.
 
     Raises
     ------
@@ -75,8 +79,12 @@ def predictive_density(posterior: xr.DataTree, X: Any) -> xr.DataArray:
 def _log_densities(posterior: xr.DataTree, X: Any) -> xr.DataArray:
     draws = read_mixtures(posterior)
     table = observations_of(posterior, draws.feature_names, X)
-    blocks = log_likelihood_blocks(table.values, draws.quadratics)
-    rows = np.concatenate([log_mean(block, axis=0) for _, block in blocks])
+    fit = read_variational(posterior)
+    if fit is not None:
+        rows = predictive_log_density(fit, table.values)
+    else:
+        blocks = log_likelihood_blocks(table.values, draws.quadratics)
+        rows = np.concatenate([log_mean(block, axis=0) for _, block in blocks])
     return xr.DataArray(rows, {OBSERVATION: table.obs_ids}, [OBSERVATION])
 
 

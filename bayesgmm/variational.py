@@ -6,12 +6,14 @@ is nearest to the posterior.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.special import digamma, gammaln
 
 from bayesgmm._typing import Floats, Quadratics, SufficientStatistics
-from bayesgmm.covariances import CovarianceFamily
+from bayesgmm.covariances import CovarianceFamily, covariance_family
+from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS
 from bayesgmm.priors.covariances import (
     as_blocks,
     draw_wishart,
@@ -24,6 +26,18 @@ from bayesgmm.priors.means import ScaledNormalMeans
 from bayesgmm.priors.weights import Dirichlet, draw_dirichlet
 from bayesgmm.quadratics import LOG_2PI, invert_cholesky
 from bayesgmm.statistics import moments
+
+VARIATIONAL = "variational"
+"""The group of a posterior that keeps the fitted distribution itself."""
+
+PARAMETERS = {
+    "concentration": [COMPONENT],
+    "location": [COMPONENT, FEATURE],
+    "shrinkage": [COMPONENT],
+    "degrees_of_freedom": [COMPONENT],
+    "scale": [COMPONENT, FEATURE, FEATURE_BIS],
+}
+"""What is in it, with dimensions."""
 
 # A weight is never drawn as zero, where densities of empty components are infinite.
 _TINY = np.finfo(np.float64).tiny
@@ -173,6 +187,19 @@ class Variational:
         """For how many features each free block stands: balls have one for all."""
         _, blocks, p, _ = as_blocks(self.scale, self.family).shape
         return self.location.shape[1] // (blocks * p)
+
+
+def read_variational(posterior: Any) -> Variational | None:
+    """Return what was fitted, where draws are of it and of all its features."""
+    if VARIATIONAL not in posterior.children:
+        return None
+    group, attrs = posterior[VARIATIONAL], posterior["posterior"].attrs
+    values = {
+        name: group[name].transpose(*dims).values for name, dims in PARAMETERS.items()
+    }
+    if values["location"].shape[1] != attrs["n_features"]:
+        return None
+    return Variational(covariance_family(attrs["covariance_type"]), **values)
 
 
 def _log_beta(concentration):

@@ -23,7 +23,7 @@ from bayesgmm.priors import (
     default_priors,
 )
 from bayesgmm.target import make_target
-from bayesgmm.variational import Variational, predictive_log_density
+from bayesgmm.variational import predictive_log_density
 
 FAMILIES = ["full", "tied", "diag", "spherical", "EEI", "EII"]
 
@@ -96,20 +96,7 @@ def test_one_component_is_exact(golden, case):
     }
     for theirs, ours in names.items():
         np.testing.assert_allclose(group[ours][0], truth["posterior"][theirs], 1e-10)
-    fit = Variational(
-        covariance_family("full"),
-        *(
-            group[name].values
-            for name in (
-                "concentration",
-                "location",
-                "shrinkage",
-                "degrees_of_freedom",
-                "scale",
-            )
-        ),
-    )
-    density = np.exp(predictive_log_density(fit, np.array(truth["predictive_points"])))
+    density = bg.predictive_density(posterior, np.array(truth["predictive_points"]))
     np.testing.assert_allclose(density, truth["predictive_density"], 1e-8)
 
 
@@ -327,6 +314,21 @@ def test_prediction_is_the_average_over_parameters(family):
         error = densities.std() / np.sqrt(len(densities))
         (exact,) = np.exp(predictive_log_density(run.fit, point[None]))
         assert abs(densities.mean() - exact) < 4 * error
+
+
+def test_prediction_of_some_features_is_by_draws(faithful):
+    """Degrees of freedom are of all features; with fewer there would be others."""
+    posterior = bg.sample(faithful, 2, method="cavi", random_seed=1)
+    points = np.array([[2.0, 55.0], [4.5, 80.0]])
+    exact = bg.log_score(posterior, points)["log_density"]
+    draws = bg.log_score(posterior.drop_nodes("variational"), points)["log_density"]
+    np.testing.assert_allclose(exact, draws, atol=0.02)
+    assert (exact != draws).all()
+    one = posterior.isel(feature=[0], feature_bis=[0])
+    marginal = bg.log_score(one.drop_nodes("variational"), points[:, :1])
+    np.testing.assert_array_equal(
+        bg.log_score(one, points[:, :1])["log_density"], marginal["log_density"]
+    )
 
 
 # -- the sampler -------------------------------------------------------------------
