@@ -139,7 +139,7 @@ def test_nuts_is_the_enumerated_posterior():
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nuts_is_the_enumerated_posterior_long(family):
-    check_nuts(family, 10_000)
+    check_nuts(family, 3000)
 
 
 def check_nuts(family, draws):
@@ -157,7 +157,7 @@ def test_telescoping_is_the_enumerated_posterior(family, shared):
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_telescoping_is_the_enumerated_posterior_long(family, shared):
-    check_telescoping(family, shared, 20_000)
+    check_telescoping(family, shared, 10_000)
 
 
 def check_telescoping(family, shared, draws):

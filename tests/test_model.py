@@ -238,6 +238,18 @@ def test_every_start_is_within_a_few_standard_errors(iris, fits, kind):
     np.testing.assert_allclose(means, em.means, rtol=1e-10)
 
 
+def test_new_data_need_no_new_model(iris):
+    """What is compiled reads data as they are when it is asked for."""
+    X = iris.iloc[:, :2]
+    priors = bg.default_priors(X, 2)
+    model, other = (bg.build_model(rows, 2, priors=priors) for rows in (X, X + 1))
+    flat = FlatModel(model)
+    first = flat.log_posterior()(flat.start)[0]
+    pm.set_data({"X": X + 1}, model=model)
+    again = flat.log_posterior()(flat.start)[0]
+    assert again == FlatModel(other).log_posterior()(flat.start)[0] != first
+
+
 def test_standard_errors_of_one_gaussian():
     """For K = 1 the information has a closed form: sd / sqrt(n) and 1 / sqrt(2 n)."""
     rng = np.random.default_rng(0)

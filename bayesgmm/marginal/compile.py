@@ -65,15 +65,9 @@ class FlatModel:
         """Cut a flat vector into the free variables, as views."""
         return [flat[piece].reshape(shape) for piece, shape in self._pieces]
 
-    def log_posterior(self):
-        """Compile the log-posterior and its gradient.
-
-        Returns
-        -------
-        function
-            ``f(flat) -> (float, gradient)``; it releases the interpreter lock and may
-            be called from several threads.
-        """
+    @cached_property
+    def _kernel(self):
+        """The compiled log-posterior and gradient, and the numbers that it takes."""
         values = self.model.value_vars
         with self.model:
             value = as_arguments(self.model.logp())
@@ -81,8 +75,21 @@ class FlatModel:
             rewrites = get_mode("NUMBA").provided_optimizer
             mode = Mode(linker=_ReleasingNumbaLinker(), optimizer=rewrites)
             function = compile_graph(values, [value, *gradients], mode=mode)
-        kernel = function.vm.jit_fn
-        shared = [variable.get_value() for variable in function.get_shared()]
+        return function.vm.jit_fn, function.get_shared()
+
+    def log_posterior(self):
+        """Compile the log-posterior and its gradient, for the data as they are now.
+
+        Other data of the same shape, by `pymc.set_data`, need no second compilation.
+
+        Returns
+        -------
+        function
+            ``f(flat) -> (float, gradient)``; it releases the interpreter lock and may
+            be called from several threads.
+        """
+        kernel, variables = self._kernel
+        shared = [variable.get_value() for variable in variables]
         split = self.split
         kernel(*split(self.start), *shared)  # compile now, not inside a sampler
 
