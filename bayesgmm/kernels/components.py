@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.kernels.elementary import serial
+from bayesgmm.kernels.elementary import inner
 from bayesgmm.kernels.factors import factorise, invert_factor
 from bayesgmm.kernels.random_matrices import (
     draw_inverse_gaussian,
@@ -83,7 +83,7 @@ class Components(NamedTuple):
     scale: Floats
 
 
-@serial
+@inner
 def draw_components(rng, prior, now, total, first, last):
     """Draw means and covariances of the components `first` to `last`.
 
@@ -110,7 +110,7 @@ def draw_components(rng, prior, now, total, first, last):
             now.means[k, i] += shift[k - first, i]
 
 
-@serial
+@inner
 def _expect_mean(prior, now, total, k, shift):
     """Fill the shift to the mean of the rows and those the prior stands for."""
     location = prior.location[k % len(prior.location)]
@@ -120,7 +120,7 @@ def _expect_mean(prior, now, total, k, shift):
         shift[i] = (total.sums[k, i] + own) / size
 
 
-@serial
+@inner
 def _add_noise(rng, lower, size, shift):
     d = len(shift)
     for j in range(d):
@@ -129,7 +129,7 @@ def _add_noise(rng, lower, size, shift):
             shift[i] += lower[i, j] * z
 
 
-@serial
+@inner
 def _draw_mean_by_feature(rng, prior, now, total, k, shift):
     """Draw a mean given variances."""
     row, n = k % len(prior.location), total.counts[k]
@@ -142,7 +142,7 @@ def _draw_mean_by_feature(rng, prior, now, total, k, shift):
         shift[i] += rng.standard_normal() / math.sqrt(q)
 
 
-@serial
+@inner
 def _draw_mean(rng, prior, now, total, k, shift):
     """Draw a mean given a covariance matrix."""
     d, row, upper = len(shift), k % len(prior.location), now.upper[k]
@@ -170,7 +170,7 @@ def _draw_mean(rng, prior, now, total, k, shift):
             shift[i] += inverse[m, i] * along[m]
 
 
-@serial
+@inner
 def _draw_covariances(rng, prior, now, total, first, last, shift):
     d = now.means.shape[1]
     if prior.shared:
@@ -179,9 +179,9 @@ def _draw_covariances(rng, prior, now, total, first, last, shift):
             for k in range(last):
                 n += total.counts[k]
                 _add_scatter(prior, now, total, k, shift[k], pooled)
-            _draw_covariance(rng, prior, now, 0, n, pooled)
+            _draw_covariance(rng, prior, now, first, n, pooled)
         for k in range(max(first, 1), last):
-            now.lower[k], now.upper[k] = now.lower[0], now.upper[0]
+            _copy_covariance(now, k)
         return
     for k in range(first, last):
         scatter = np.zeros((d, d))
@@ -189,7 +189,18 @@ def _draw_covariances(rng, prior, now, total, first, last, shift):
         _draw_covariance(rng, prior, now, k, total.counts[k], scatter)
 
 
-@serial
+@inner
+def _copy_covariance(now, k):
+    """Give a component the covariance of the first one."""
+    # In loops: Numba takes five seconds to compile a copy between slices.
+    d = now.means.shape[1]
+    for i in range(d):
+        for j in range(d):
+            now.lower[k, i, j] = now.lower[0, i, j]
+            now.upper[k, i, j] = now.upper[0, i, j]
+
+
+@inner
 def _add_scatter(prior, now, total, k, shift, scatter):
     """Add the scatter of a component's rows about its mean, and of the prior's rows."""
     d, location = len(shift), prior.location[k % len(prior.location)]
@@ -206,7 +217,7 @@ def _add_scatter(prior, now, total, k, shift, scatter):
                 scatter[j, i] += value
 
 
-@serial
+@inner
 def _draw_covariance(rng, prior, now, k, n, scatter):
     """Draw the covariance of `n` rows, which overwrites `scatter`."""
     d, scale = len(scatter), now.scale[k % len(now.scale)]
@@ -230,7 +241,7 @@ def _draw_covariance(rng, prior, now, k, n, scatter):
             now.lower[k, i, i], now.upper[k, i, i] = sd, 1.0 / sd
 
 
-@serial
+@inner
 def draw_hyperparameters(rng, prior, now, n_components):
     """Draw the scale of covariances and the spread of means, given the components."""
     if prior.scale_degrees > 0.0:
@@ -244,7 +255,7 @@ def draw_hyperparameters(rng, prior, now, n_components):
         _draw_spread(rng, prior, now, n_components)
 
 
-@serial
+@inner
 def _draw_scale(rng, prior, now, n_covariances, degrees):
     d = now.means.shape[1]
     precision = prior.scale_precision.copy()
@@ -257,7 +268,7 @@ def _draw_scale(rng, prior, now, n_covariances, degrees):
     draw_wishart(rng, degrees, factorise(precision, 1.0), now.scale[0])
 
 
-@serial
+@inner
 def _draw_scales(rng, prior, now, n_covariances, degrees):
     for axis in range(prior.n_axes):
         rate = prior.scale_precision[axis, axis]
@@ -266,7 +277,7 @@ def _draw_scales(rng, prior, now, n_covariances, degrees):
         now.scale[0, axis, axis] = 2.0 * rng.standard_gamma(0.5 * degrees) / rate
 
 
-@serial
+@inner
 def _draw_spread(rng, prior, now, n_components):
     power = prior.spread_shape - 0.5 * n_components
     for j in range(len(now.spread)):

@@ -5,13 +5,23 @@ from numba import njit
 
 BLOCK = 128  # rows; a constant, so that inner loops need no remainder
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+}
 serial = njit(**_OPTIONS)
 # Written order of operations: exp and log hide rounding tricks in it.
 exact = njit(fastmath={"contract"}, **_OPTIONS)
 # Sums in any order, so that they vectorise. No nnan and no ninf: an offset of -inf
 # (an empty component) must stay what it is.
-fast = njit(fastmath={"contract", "reassoc", "nsz"}, **_OPTIONS)
+_ANY_ORDER = {"contract", "reassoc", "nsz"}
+fast = njit(fastmath=_ANY_ORDER, **_OPTIONS)
+# Called by kernels only. What takes Python's arguments apart is a third of compiling
+# a small function; without it a call from Python would crash.
+inner = njit(fastmath={"contract"}, no_cpython_wrapper=True, **_OPTIONS)
+loop = njit(fastmath=_ANY_ORDER, no_cpython_wrapper=True, **_OPTIONS)
 
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _LOG2_E = 1.4426950408889634

@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 
-from bayesgmm.kernels.elementary import serial
+from bayesgmm.kernels.elementary import inner
 
 # A pivot is none if it is less than this part of the variance it is left of.
 ROUNDING = 1e-15
 
 
-@serial
+@inner
 def factorise(matrix, size):
     """Return lower triangular L, ``L @ L.T = matrix / size``; it may be singular.
 
@@ -36,7 +36,7 @@ def factorise(matrix, size):
     return lower
 
 
-@serial
+@inner
 def invert_factor(lower):
     """Return the inverse of a lower triangular matrix without zeros on its diagonal."""
     d = len(lower)
@@ -51,7 +51,7 @@ def invert_factor(lower):
     return inverse
 
 
-@serial
+@inner
 def solve_factor(lower, x):
     """Overwrite x by the solution of ``lower @ lower.T @ solution = x``.
 

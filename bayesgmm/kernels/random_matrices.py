@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from bayesgmm.kernels.elementary import serial
+from bayesgmm.kernels.elementary import inner, serial
 from bayesgmm.kernels.factors import invert_factor
 
 
@@ -25,7 +25,7 @@ def draw_log_gamma(rng, shape):
     )
 
 
-@serial
+@inner
 def draw_root_wishart(rng, degrees, d):
     """Draw an upper triangular U: ``U @ U.T`` is Wishart(degrees, identity).
 
@@ -100,7 +100,7 @@ def draw_wishart(rng, degrees, root, out):
             out[i, j] = total
 
 
-@serial
+@inner
 def _log_hat(x, alpha, p):
     """Return the log density of the log of the variable, and its slope; both 0 at 0."""
     sinh = math.sinh(0.5 * x)
@@ -147,7 +147,7 @@ def draw_inverse_gaussian(rng, power, a, b):
     return math.sqrt(b / a) * (y if power >= 0.0 else 1.0 / y)
 
 
-@serial
+@inner
 def _right_end(alpha, p):
     height = -_log_hat(1.0, alpha, p)[0]
     if height > 2.0:
@@ -157,7 +157,7 @@ def _right_end(alpha, p):
     return 1.0
 
 
-@serial
+@inner
 def _left_end(alpha, p):
     height = -_log_hat(-1.0, alpha, p)[0]
     if height > 2.0:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.kernels import tiles
-from bayesgmm.kernels.elementary import BLOCK, exact, exp, fast, log
+from bayesgmm.kernels.elementary import BLOCK, exact, exp, inner, log, loop
 
 B = BLOCK
 
@@ -50,7 +50,7 @@ def padded_width(n_features):
     return 4 if n_features == 3 else (n_features + 1) // 2 * 2
 
 
-@exact
+@inner
 def prepare(offsets, means, precisions_cholesky):
     """Return the padded mixture and the memory for one block."""
     n_components, n_features = means.shape
@@ -75,7 +75,7 @@ def prepare(offsets, means, precisions_cholesky):
     return Mixture(offsets, m, p), space
 
 
-@exact
+@inner
 def load(X, start, size, x):
     """Transpose rows of `X` into x."""
     n_features = X.shape[1]
@@ -95,7 +95,7 @@ def load(X, start, size, x):
                 xi[n] = part[n, i]
 
 
-@fast
+@loop
 def joint_block(mixture, space):
     """Fill the log-joints of a block and the highest of each row."""
     offsets, means, precisions_cholesky = mixture
@@ -114,7 +114,7 @@ def joint_block(mixture, space):
         _finish_joint(q, offsets[k], space.top)
 
 
-@fast
+@loop
 def _square_others(d, p, z, q):
     """Add the squares of the projections of columns 4 and up, the last two if odd."""
     width = len(p)
@@ -130,7 +130,7 @@ def _square_others(d, p, z, q):
         tiles.square_pair(d, p, width - 2, z, q)
 
 
-@fast
+@loop
 def _finish_joint(q, offset, top):
     """Turn squared distances into log-joints and keep the highest."""
     for n in range(B):
@@ -139,14 +139,14 @@ def _finish_joint(q, offset, top):
         top[n] = joint if joint > top[n] else top[n]
 
 
-@fast
+@loop
 def normalise_block(space):
     """Turn log-joints into exp(joint - top), fill inverse sums and row scores."""
     exponentiate_block(space)
     _finish_rows(space.top, space.inverse, space.rows)
 
 
-@fast
+@loop
 def exponentiate_block(space):
     """Turn log-joints into exp(joint - top), and sum them where inverses will be."""
     joint, top, total = space.joint, space.top, space.inverse
@@ -155,7 +155,7 @@ def exponentiate_block(space):
         _exponentiate(joint[k * B : (k + 1) * B], top, total)
 
 
-@fast
+@loop
 def _exponentiate(joint, top, total):
     """Fill exp(joint - top); -inf minus -inf, in an impossible row, gives zero."""
     for n in range(B):
@@ -164,7 +164,7 @@ def _exponentiate(joint, top, total):
         total[n] += e
 
 
-@fast
+@loop
 def _finish_rows(top, total, rows):
     """Fill row scores; replace totals by their inverses, zero for impossible rows."""
     for n in range(B):
@@ -174,7 +174,7 @@ def _finish_rows(top, total, rows):
         total[n] = 1.0 / safe if possible else 0.0
 
 
-@fast
+@loop
 def share_block(joint, inverse):
     """Finish the responsibilities of a component; return their sum and how many count.
 
@@ -190,14 +190,14 @@ def share_block(joint, inverse):
     return count, n_active
 
 
-@fast
+@loop
 def _add_rows(x, mean, r, d, sums, outer):
     for n in range(B):
         if r[n] != 0.0:
             tiles.moments_of_row(x[n:], mean, r[n], d, sums, outer)
 
 
-@fast
+@loop
 def statistics_block(mixture, space, counts, sums, outer_products):
     """Add the weighted moments of a block; lower triangles are not to be read."""
     x, d, w = space.x, space.d, space.w
@@ -220,7 +220,7 @@ def statistics_block(mixture, space, counts, sums, outer_products):
         _outer_tiles(d, w, outer_products[k])
 
 
-@fast
+@loop
 def _outer_tiles(d, w, outer):
     """Add products of every feature with the weighted ones, tile by tile."""
     width = len(outer)
@@ -278,7 +278,7 @@ def fused(X, sample_weight, offsets, means, precisions_cholesky):
     )
 
 
-@exact
+@inner
 def _collect(space, sample_weight, start, size, rows):
     """Keep the scores of a block; let each row count by its weight, copies by none."""
     # A loop, because Numba takes three seconds to compile a copy between slices.
@@ -294,7 +294,7 @@ def _collect(space, sample_weight, start, size, rows):
         space.inverse[n] = 0.0
 
 
-@exact
+@inner
 def mirror(outer_products):
     """Copy upper triangles to the lower ones."""
     n_components, width, _ = outer_products.shape

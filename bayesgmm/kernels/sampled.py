@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.kernels.elementary import BLOCK, exact, log
+from bayesgmm.kernels.elementary import BLOCK, exact, inner, log
 from bayesgmm.kernels.rows import (
     Mixture,
     Workspace,
@@ -59,7 +59,7 @@ def draw_key(rng):
     return (high << _32) | np.uint64(rng.random() * 4294967296.0)
 
 
-@exact
+@inner
 def make_sums(n_components, width):
     """Return memory for the statistics."""
     return Sums(
@@ -105,7 +105,7 @@ def sampled_pass(X, repeats, first, offsets, means, upper, key):
     )
 
 
-@exact
+@inner
 def pass_into(X, repeats, first, mixture, space, key, total):
     """Overwrite the statistics of a chunk; return its log-likelihood."""
     counts, sums, outer_products = total
@@ -130,7 +130,7 @@ def pass_into(X, repeats, first, mixture, space, key, total):
     return score
 
 
-@exact
+@inner
 def _draw_one(space, size, key, place):
     """Turn exp(joint - top) into indicators of one label a row; return the score."""
     joint, aim, below = space.joint, space.rows, space.inverse
@@ -148,7 +148,7 @@ def _draw_one(space, size, key, place):
     return score
 
 
-@exact
+@inner
 def _total(joint, total):
     """Sum over components, in the order of `_hit`, so that no row is missed."""
     total[:] = 0.0
@@ -158,13 +158,13 @@ def _total(joint, total):
             total[n] += e[n]
 
 
-@exact
+@inner
 def _log_sum(top, total):
     """Return the score of a row: -inf if no component can explain it."""
     return top + log(total) if total > 0.0 else -np.inf
 
 
-@exact
+@inner
 def _hit(joint, aim, below):
     """Mark the rows whose aim is in this component's stretch."""
     for n in range(B):
@@ -173,7 +173,7 @@ def _hit(joint, aim, below):
         below[n] = above
 
 
-@exact
+@inner
 def _draw_each(space, repeats, start, size, key, place):
     """Turn exp(joint - top) into how many of a row's repeats have each label."""
     joint, total = space.joint, space.inverse
@@ -201,15 +201,18 @@ def _draw_each(space, repeats, start, size, key, place):
     return score
 
 
-@exact
+@inner
 def reserve(largest, n_features):
     """Return memory for mixtures of up to `largest` components, and their sums."""
-    none = np.zeros((largest, n_features, n_features))
-    mixture, space = prepare(np.zeros(largest), none[:, 0], none)
+    mixture, space = prepare(
+        np.zeros(largest),
+        np.zeros((largest, n_features)),
+        np.zeros((largest, n_features, n_features)),
+    )
     return mixture, space, make_sums(largest, mixture.means.shape[1])
 
 
-@exact
+@inner
 def first_of(mixture, space, total, n_components):
     """Return the parts of the memory that `n_components` need."""
     n = n_components

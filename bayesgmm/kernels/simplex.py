@@ -12,7 +12,8 @@ def weights_from_log_ratios(log_ratios):
     """Return weights with ``log(w[:-1] / w[-1]) = log_ratios``."""
     weights = np.empty(len(log_ratios) + 1)
     weights[-1] = 0.0
-    weights[:-1] = log_ratios
+    for k in range(len(log_ratios)):  # a copy of slices takes seconds to compile
+        weights[k] = log_ratios[k]
     top = weights.max()
     total = 0.0
     for k in range(len(weights)):

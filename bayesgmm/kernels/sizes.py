@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.kernels.elementary import exact, exp, log, serial
+from bayesgmm.kernels.elementary import exact, exp, inner, log, serial
 from bayesgmm.kernels.sticks import Hyperprior, log_hyperprior
 
 # Factors of a gamma function multiplied one by one; beyond, Stirling's series has an
@@ -92,7 +92,7 @@ def fill_probabilities(prior, e, counts, n_filled, space):
     _normalise(p[first:])
 
 
-@exact
+@inner
 def _add_log_gammas(count, e, inverse_sizes, product, out):
     """Add log Gamma(count + e / K) / Gamma(1 + e / K) for all K, up to a constant."""
     product[:] = 1.0
@@ -108,7 +108,7 @@ def _add_log_gammas(count, e, inverse_sizes, product, out):
             out[i] += _stirling(count + g) - _stirling(_FACTORS + 1.0 + g)
 
 
-@exact
+@inner
 def _stirling(z):
     """Return log Gamma(z) up to a constant, for large z."""
     w = 1.0 / z
@@ -116,7 +116,7 @@ def _stirling(z):
     return (z - 0.5) * log(z) - z + rest
 
 
-@exact
+@inner
 def _normalise(p):
     top = -np.inf
     for i in range(len(p)):
@@ -142,7 +142,7 @@ def draw_size(rng, probability):
     return last + 1
 
 
-@serial
+@inner
 def _log_partition(g, n_components, counts, n_filled, n):
     total = g * n_components
     value = math.lgamma(total) - math.lgamma(n + total) - n_filled * math.lgamma(g)
@@ -151,7 +151,7 @@ def _log_partition(g, n_components, counts, n_filled, n):
     return value
 
 
-@serial
+@inner
 def draw_shared_concentration(rng, prior, e, n_components, counts, n_filled, n):
     """Take one Metropolis step of log e, given K and the partition."""
     hyper = prior.concentration

@@ -13,7 +13,7 @@ import math
 from typing import NamedTuple
 
 from bayesgmm._typing import Floats
-from bayesgmm.kernels.elementary import serial
+from bayesgmm.kernels.elementary import inner
 from bayesgmm.kernels.random_matrices import draw_log_gamma
 
 
@@ -39,7 +39,7 @@ class Sticks(NamedTuple):
     rest_slope: Floats
 
 
-@serial
+@inner
 def draw_log_weights(rng, sticks, concentration, counts, log_weights):
     """Fill the logs of weights given how many rows each component has."""
     left, log_left = 0.0, 0.0
@@ -57,7 +57,7 @@ def draw_log_weights(rng, sticks, concentration, counts, log_weights):
     log_weights[last] = log_left
 
 
-@serial
+@inner
 def log_hyperprior(prior, log_e):
     """Return the log density of log e, up to a constant."""
     e = math.exp(log_e)
@@ -66,7 +66,7 @@ def log_hyperprior(prior, log_e):
     )
 
 
-@serial
+@inner
 def _log_counts(sticks, e, counts):
     """Return log p(labels | e) with the weights integrated out."""
     left = value = 0.0
@@ -82,7 +82,7 @@ def _log_counts(sticks, e, counts):
     return value
 
 
-@serial
+@inner
 def draw_concentration(rng, sticks, hyper, counts, e):
     """Take one Metropolis step of log e, given how many rows each component has."""
     if hyper.step == 0.0:

@@ -6,6 +6,8 @@ A sweep draws everything but the labels given the labels' statistics, then the l
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from bayesgmm._typing import Floats
 from bayesgmm.kernels.components import (
     Components,
@@ -13,7 +15,7 @@ from bayesgmm.kernels.components import (
     draw_components,
     draw_hyperparameters,
 )
-from bayesgmm.kernels.elementary import serial
+from bayesgmm.kernels.elementary import inner, serial
 from bayesgmm.kernels.sampled import Sums, draw_key, pass_into, reserve
 from bayesgmm.kernels.sticks import (
     Hyperprior,
@@ -85,8 +87,8 @@ class Record(NamedTuple):
     scale: Floats
 
 
-@serial
-def update(rng, prior, state):
+@inner
+def _update(rng, prior, state):
     """Draw weights, components and hyperparameters given the labels' statistics."""
     now, log_weights, counts = state.components, state.log_weights, state.total.counts
     e = draw_concentration(
@@ -94,7 +96,8 @@ def update(rng, prior, state):
     )
     state.concentration[0] = e
     draw_log_weights(rng, prior.sticks, e, counts, log_weights)
-    draw_components(rng, prior.components, now, state.total, 0, len(counts))
+    first = np.int64(0)  # a literal would be one more function to compile
+    draw_components(rng, prior.components, now, state.total, first, len(counts))
     draw_hyperparameters(rng, prior.components, now, len(counts))
     if prior.permutes:
         _permute(rng, state)
@@ -102,13 +105,13 @@ def update(rng, prior, state):
         _propose_swap(rng, state)
 
 
-@serial
+@inner
 def _place(rng, n):
     """Draw one of n places; n is small, so that rounding says nothing."""
     return min(int(rng.random() * n), n - 1)
 
 
-@serial
+@inner
 def _permute(rng, state):
     log_weights = state.log_weights
     for k in range(len(log_weights) - 1, 0, -1):
@@ -117,7 +120,7 @@ def _permute(rng, state):
         swap_components(state.components, k, other)
 
 
-@serial
+@inner
 def _propose_swap(rng, state):
     """Swap rows and parameters of two components, which keep their weights."""
     counts, log_weights = state.total.counts, state.log_weights
@@ -129,7 +132,7 @@ def _propose_swap(rng, state):
         swap_components(state.components, j, k)
 
 
-@serial
+@inner
 def swap_components(now, j, k):
     """Exchange the parameters at two places."""
     if j == k:
@@ -157,7 +160,7 @@ def fill_quadratics(now, log_weights, n_components, offsets, means, upper):
         offsets[k] = offset
 
 
-@serial
+@inner
 def record_components(now, log_weights, n_components, t, out):
     """Write the first components as draw `t`."""
     d = now.means.shape[1]
@@ -172,7 +175,7 @@ def record_components(now, log_weights, n_components, t, out):
                 out.covariances[t, k, i, j] = out.covariances[t, k, j, i] = total
 
 
-@serial
+@inner
 def record_others(now, concentration, score, t, out):
     """Write what is not of one component as draw `t`."""
     d = now.means.shape[1]
@@ -183,8 +186,8 @@ def record_others(now, concentration, score, t, out):
             out.scale[t, i, j] = now.scale[0, i, j]
 
 
-@serial
-def record(state, score, t, out):
+@inner
+def _record(state, score, t, out):
     """Write the state as draw `t`."""
     now, log_weights = state.components, state.log_weights
     record_components(now, log_weights, len(log_weights), t, out)
@@ -203,7 +206,7 @@ def run_sweeps(rng, X, repeats, prior, state, n_sweeps, out):
     mixture, space, _ = reserve(n_components, n_features)
     skipped = n_sweeps - len(out.weights)
     for t in range(n_sweeps):
-        update(rng, prior, state)
+        _update(rng, prior, state)
         fill_quadratics(
             now,
             log_weights,
@@ -213,6 +216,18 @@ def run_sweeps(rng, X, repeats, prior, state, n_sweeps, out):
             mixture.precisions_cholesky,
         )
         key = draw_key(rng)
-        score = pass_into(X, repeats, 0, mixture, space, key, state.total)
+        score = pass_into(X, repeats, np.int64(0), mixture, space, key, state.total)
         if t >= skipped:
-            record(state, score, t - skipped, out)
+            _record(state, score, t - skipped, out)
+
+
+@serial
+def update(rng, prior, state):
+    """Draw all but the labels for a caller in Python, who has rows on threads."""
+    _update(rng, prior, state)
+
+
+@serial
+def record(state, score, t, out):
+    """Write the state as draw `t`, for a caller in Python."""
+    _record(state, score, t, out)

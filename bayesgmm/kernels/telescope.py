@@ -14,7 +14,7 @@ from bayesgmm.kernels.components import (
     draw_components,
     draw_hyperparameters,
 )
-from bayesgmm.kernels.elementary import serial
+from bayesgmm.kernels.elementary import inner, serial
 from bayesgmm.kernels.random_matrices import draw_log_gamma
 from bayesgmm.kernels.sampled import draw_key, first_of, pass_into, reserve
 from bayesgmm.kernels.sizes import (
@@ -58,8 +58,8 @@ class Tally(NamedTuple):
     size: np.ndarray
 
 
-@serial
-def make_space(prior, e, n):
+@inner
+def _make_space(prior, e, n):
     """Return memory for the step of the number of components."""
     largest = len(prior.sizes.sizes)
     space = SizesSpace(np.empty(largest), np.empty(largest), np.zeros(largest))
@@ -67,13 +67,14 @@ def make_space(prior, e, n):
     return space
 
 
-@serial
-def update_size(rng, prior, state, tally, space, n):
+@inner
+def _update_size(rng, prior, state, tally, space, n):
     """Draw everything but the labels given their statistics: one sweep."""
     now, total = state.components, state.total
     counts, e = total.counts, state.concentration[0]
     n_filled = _fill_first(state, tally.size[0])
-    draw_components(rng, prior.components, now, total, 0, n_filled)
+    first = np.int64(0)  # a literal would be one more function to compile
+    draw_components(rng, prior.components, now, total, first, n_filled)
     draw_hyperparameters(rng, prior.components, now, n_filled)
     fill_probabilities(prior.sizes, e, counts, n_filled, space)
     n_components = draw_size(rng, space.probability)
@@ -92,7 +93,7 @@ def update_size(rng, prior, state, tally, space, n):
     tally.size[0], tally.size[1] = n_components, n_filled
 
 
-@serial
+@inner
 def _fill_first(state, n_components):
     """Bring the components that have rows to the front; return how many these are."""
     n_filled, total = 0, state.total
@@ -111,7 +112,7 @@ def _fill_first(state, n_components):
     return n_filled
 
 
-@serial
+@inner
 def _draw_log_weights(rng, g, counts, n_components, log_weights):
     top = -np.inf
     for k in range(n_components):
@@ -124,16 +125,16 @@ def _draw_log_weights(rng, g, counts, n_components, log_weights):
         log_weights[k] -= top + np.log(total)
 
 
-@serial
-def add_to_tally(tally, space):
+@inner
+def _add_to_tally(tally, space):
     """Count a sweep."""
     tally.filled[tally.size[1] - 1] += 1.0
     for i in range(len(space.probability)):
         tally.probability[i] += space.probability[i]
 
 
-@serial
-def record_sizes(state, tally, score, t, out, sizes):
+@inner
+def _record_sizes(state, tally, score, t, out, sizes):
     """Write the state as draw `t`."""
     now = state.components
     sizes[t, 0], sizes[t, 1] = tally.size[0], tally.size[1]
@@ -152,9 +153,9 @@ def run_telescoping(
     now, log_weights = state.components, state.log_weights
     largest, n_features = now.means.shape
     memory = reserve(largest, n_features)
-    space = make_space(prior, state.concentration[0], n)
+    space = _make_space(prior, state.concentration[0], n)
     for t in range(n_sweeps):
-        update_size(rng, prior, state, tally, space, n)
+        _update_size(rng, prior, state, tally, space, n)
         mixture, some, total = first_of(
             memory[0], memory[1], state.total, tally.size[0]
         )
@@ -166,8 +167,35 @@ def run_telescoping(
             mixture.means,
             mixture.precisions_cholesky,
         )
-        score = pass_into(X, repeats, 0, mixture, some, draw_key(rng), total)
+        score = pass_into(X, repeats, np.int64(0), mixture, some, draw_key(rng), total)
         if len(sizes) > 0:
-            add_to_tally(tally, space)
+            _add_to_tally(tally, space)
             if (t + 1) % thin == 0:
-                record_sizes(state, tally, score, (t + 1) // thin - 1, out, sizes)
+                _record_sizes(state, tally, score, (t + 1) // thin - 1, out, sizes)
+
+
+# -- the same for callers in Python, who have rows on threads ----------------------
+
+
+@serial
+def make_space(prior, e, n):
+    """Return memory for the step of the number of components."""
+    return _make_space(prior, e, n)
+
+
+@serial
+def update_size(rng, prior, state, tally, space, n):
+    """Draw everything but the labels given their statistics."""
+    _update_size(rng, prior, state, tally, space, n)
+
+
+@serial
+def add_to_tally(tally, space):
+    """Count a sweep."""
+    _add_to_tally(tally, space)
+
+
+@serial
+def record_sizes(state, tally, score, t, out, sizes):
+    """Write the state as draw `t`."""
+    _record_sizes(state, tally, score, t, out, sizes)

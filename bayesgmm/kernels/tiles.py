@@ -6,12 +6,12 @@ loops run over the rows of the block, and that is what LLVM vectorises. A row of
 statistics costs as many additions as multiplications, so the sums stay in registers.
 """
 
-from bayesgmm.kernels.elementary import BLOCK, fast
+from bayesgmm.kernels.elementary import BLOCK, loop
 
 B, B2, B3 = BLOCK, 2 * BLOCK, 3 * BLOCK
 
 
-@fast
+@loop
 def centre(x, mean, d):
     """Fill d = x - mean, all features."""
     for i in range(len(mean)):
@@ -20,7 +20,7 @@ def centre(x, mean, d):
             di[n] = xi[n] - m
 
 
-@fast
+@loop
 def square_two(x, mean, p, q):
     """Fill q = |(x - mean) p|^2 for two features."""
     m0, m1, p00, p01, p11 = mean[0], mean[1], p[0, 0], p[0, 1], p[1, 1]
@@ -32,7 +32,7 @@ def square_two(x, mean, p, q):
         q[n] = z0 * z0 + z1 * z1
 
 
-@fast
+@loop
 def square_four(x, mean, p, q):
     """Fill q = |(x - mean) p|^2 for four features."""
     m0, m1, m2, m3 = mean[0], mean[1], mean[2], mean[3]
@@ -51,7 +51,7 @@ def square_four(x, mean, p, q):
         q[n] = (z0 * z0 + z1 * z1) + (z2 * z2 + z3 * z3)
 
 
-@fast
+@loop
 def project_first(d, p, j, z):
     """Fill z, the projections of columns j..j+3, with features 0..3."""
     p00, p01, p02, p03 = p[0, j], p[0, j + 1], p[0, j + 2], p[0, j + 3]
@@ -66,7 +66,7 @@ def project_first(d, p, j, z):
         z[n + B3] = d0 * p03 + d1 * p13 + d2 * p23 + d3 * p33
 
 
-@fast
+@loop
 def project_tile(d, p, i, j, z):
     """Add features i..i+3 to the projections z of columns j..j+3."""
     d = d[i * B : (i + 4) * B]
@@ -82,7 +82,7 @@ def project_tile(d, p, i, j, z):
         z[n + B3] += d0 * p03 + d1 * p13 + d2 * p23 + d3 * p33
 
 
-@fast
+@loop
 def square_tile(d, p, i, z, q):
     """Finish the projections of columns i..i+3, add their squares to q."""
     d = d[i * B : (i + 4) * B]
@@ -98,7 +98,7 @@ def square_tile(d, p, i, z, q):
         q[n] += (z0 * z0 + z1 * z1) + (z2 * z2 + z3 * z3)
 
 
-@fast
+@loop
 def project_pair(d, p, i, j, z):
     """Add features i..i+3 to the projections z of columns j and j+1."""
     d = d[i * B : (i + 4) * B]
@@ -110,7 +110,7 @@ def project_pair(d, p, i, j, z):
         z[n + B] += d0 * p01 + d1 * p11 + d2 * p21 + d3 * p31
 
 
-@fast
+@loop
 def square_pair(d, p, i, z, q):
     """Finish the projections of columns i and i+1, add their squares to q."""
     d = d[i * B : (i + 2) * B]
@@ -121,7 +121,7 @@ def square_pair(d, p, i, z, q):
         q[n] += z0 * z0 + z1 * z1
 
 
-@fast
+@loop
 def moments_two(x, mean, joint, inverse, sums, outer):
     """Add sums and outer products of two features, weighted; return the weight."""
     m0, m1 = mean[0], mean[1]
@@ -146,7 +146,7 @@ def moments_two(x, mean, joint, inverse, sums, outer):
     return s
 
 
-@fast
+@loop
 def weigh(x, mean, r, d, w, sums):
     """Fill d = x - mean and w = r d; add the sums of w."""
     for i in range(len(mean)):
@@ -161,7 +161,7 @@ def weigh(x, mean, r, d, w, sums):
         sums[i] += total
 
 
-@fast
+@loop
 def moments_of_row(x, mean, r, d, sums, outer):
     """Add the moments of one row, weighted by r: a full square, which has no ends."""
     width = len(mean)
@@ -174,7 +174,7 @@ def moments_of_row(x, mean, r, d, sums, outer):
             row[j] += w * d[j]
 
 
-@fast
+@loop
 def outer_tile(d, w, i, j, outer):
     """Add products of features i..i+3 with weighted features j..j+3."""
     a, b = d[i * B : (i + 4) * B], w[j * B : (j + 4) * B]
@@ -193,7 +193,7 @@ def outer_tile(d, w, i, j, outer):
     _add_row(outer[i + 3], j, s30, s31, s32, s33)
 
 
-@fast
+@loop
 def outer_pair(d, w, i, j, outer):
     """Add products of features i..i+3 with weighted features j and j+1."""
     a, b = d[i * B : (i + 4) * B], w[j * B : (j + 2) * B]
@@ -211,7 +211,7 @@ def outer_pair(d, w, i, j, outer):
     _add_pair(outer[i + 3], j, s30, s31)
 
 
-@fast
+@loop
 def outer_pair_triangle(d, w, i, outer):
     """Add products of features i and i+1 with each other, upper triangle."""
     a, b = d[i * B : (i + 2) * B], w[i * B : (i + 2) * B]
@@ -223,13 +223,13 @@ def outer_pair_triangle(d, w, i, outer):
     _add_pair(outer[i + 1], i, 0.0, s11)
 
 
-@fast
+@loop
 def _add_pair(row, j, s0, s1):
     row[j] += s0
     row[j + 1] += s1
 
 
-@fast
+@loop
 def outer_triangle(d, w, i, outer):
     """Add products of features i..i+3 with one another, upper triangle."""
     a, b = d[i * B : (i + 4) * B], w[i * B : (i + 4) * B]
@@ -246,7 +246,7 @@ def outer_triangle(d, w, i, outer):
     _add_row(outer[i + 3], i, 0.0, 0.0, 0.0, s33)
 
 
-@fast
+@loop
 def _add_row(row, j, s0, s1, s2, s3):
     row[j] += s0
     row[j + 1] += s1
