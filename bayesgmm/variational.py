@@ -39,9 +39,6 @@ PARAMETERS = {
 }
 """What is in it, with dimensions."""
 
-# A weight is never drawn as zero, where densities of empty components are infinite.
-_TINY = np.finfo(np.float64).tiny
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variational:
@@ -148,7 +145,7 @@ class Variational:
         lower = np.linalg.cholesky(covariances / self.shrinkage[:, None, None])
         noise = rng.standard_normal((n_draws, k, d, 1))
         return {
-            "weights": np.maximum(draw_dirichlet(rng, each), _TINY),
+            "weights": draw_dirichlet(rng, each),
             "means": self.location + (lower @ noise)[..., 0],
             "covariances": covariances,
         }

@@ -2,6 +2,7 @@
 
 import _thread
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -251,6 +252,17 @@ def test_log_posterior_is_likelihood_and_prior():
     drawn = posterior["sample_stats"]
     np.testing.assert_allclose(drawn["log_likelihood_total"], rows)
     assert drawn["lp"].std() > 0
+
+
+@pytest.mark.parametrize("weights", [Dirichlet(1e-3), StickBreaking(1e-3)])
+def test_weights_too_small_for_numbers_have_a_density(weights):
+    priors = replace(bg.default_priors(three_groups(), 3), weights=weights)
+    covariances = bg.default_priors(three_groups(), 3, kind="conjugate").covariances
+    priors = replace(priors, covariances=covariances)
+    posterior = sample("gibbs", three_groups() / 9, priors=priors)
+    assert posterior["posterior"]["weights"].min() == np.finfo(float).tiny
+    assert np.isfinite(posterior["sample_stats"]["lp"]).all()
+    assert (priors.weights.draw(np.random.default_rng(1), 500, 3)["weights"] > 0).all()
 
 
 @pytest.mark.parametrize("method", METHODS)

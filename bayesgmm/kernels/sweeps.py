@@ -25,6 +25,8 @@ from bayesgmm.kernels.sticks import (
 )
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+# Of a component that is there: a weight of zero has no finite prior density.
+SMALLEST_WEIGHT = float(np.finfo(np.float64).tiny)
 
 
 class GibbsPrior(NamedTuple):
@@ -165,7 +167,7 @@ def record_components(now, log_weights, n_components, t, out):
     """Write the first components as draw `t`."""
     d = now.means.shape[1]
     for k in range(n_components):
-        out.weights[t, k] = math.exp(log_weights[k])
+        out.weights[t, k] = max(math.exp(log_weights[k]), SMALLEST_WEIGHT)
         for i in range(d):
             out.means[t, k, i] = now.means[k, i]
             for j in range(i + 1):

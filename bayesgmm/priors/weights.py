@@ -14,6 +14,9 @@ from bayesgmm._typing import Floats
 from bayesgmm.errors import InputError
 from bayesgmm.priors.hyper import Hyperprior, check_positive
 
+SMALLEST_WEIGHT = np.finfo(np.float64).tiny
+"""A weight of zero has no finite density where empty components are likely."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dirichlet:
@@ -175,7 +178,7 @@ class StickBreaking:
         left = rest ** (1.0 / e.reshape(-1, 1))
         sticks[:, :-1] = 1.0 - left
         sticks[:, 1:] *= np.cumprod(left, axis=1)
-        return {"weights": sticks} | own
+        return {"weights": np.maximum(sticks, SMALLEST_WEIGHT)} | own
 
     def log_density(self, values: dict[str, Floats]) -> Floats:
         weights, hyperprior = values["weights"], self.hyperprior
@@ -208,4 +211,4 @@ def draw_dirichlet(rng, concentrations: Floats) -> Floats:
     log_gamma = np.log(rng.standard_gamma(concentrations + 1.0))
     log_gamma += np.log1p(-rng.random(concentrations.shape)) / concentrations
     weights = np.exp(log_gamma - log_gamma.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
+    return np.maximum(weights / weights.sum(axis=-1, keepdims=True), SMALLEST_WEIGHT)
