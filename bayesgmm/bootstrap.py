@@ -15,7 +15,7 @@ from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.fitting import build_objective
 from bayesgmm.imputation import impute
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
-from bayesgmm.labelled import check_labels
+from bayesgmm.known_labels import check_labels
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.posterior import (
     BIAS_FACTOR,

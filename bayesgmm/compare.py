@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
+from bayesgmm.kept import observations_of
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
@@ -18,7 +19,6 @@ from bayesgmm.posterior import (
     RELABELLING,
     Draws,
     matching_parameters,
-    observations_of,
     read_draws,
 )
 from bayesgmm.relabel import relabel

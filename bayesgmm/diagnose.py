@@ -9,6 +9,7 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.dims import N_COMPONENTS, N_FILLED
 from bayesgmm.invariants import convergence, find_solutions, halves, invariants
+from bayesgmm.kept import observations_of
 from bayesgmm.posterior import (
     APPROXIMATE,
     COMPONENT,
@@ -18,7 +19,6 @@ from bayesgmm.posterior import (
     SAMPLE_DIMS,
     Draws,
     matching_parameters,
-    observations_of,
     posterior_group,
     read_draws,
     read_mixtures,
@@ -54,14 +54,14 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
     InputError
         If `em` has other components or features, or there are no data.
     """
-    original = read_mixtures(posterior)
-    table = observations_of(posterior, original.feature_names, X)
+    original = read_mixtures(posterior, noisy=True)
+    table = observations_of(posterior, original.feature_names, X, gappy=True)
     if not original.of_one_size:
         return _diagnose_sizes(posterior, original, table)
     reference = None if em is None else matching_parameters(em, original)
     if RELABELLING not in posterior.children:
         posterior = relabel(posterior, reference=reference, X=table)
-    draws = read_draws(posterior)
+    draws = read_draws(posterior, noisy=True)
     values = invariants(draws, table, sample_stat(posterior, "lp"))
     switched, confidence = _relabelling(posterior)
     return Diagnosis(

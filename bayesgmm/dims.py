@@ -13,3 +13,6 @@ DIMS = {
     "means": (COMPONENT, FEATURE),
     "covariances": (COMPONENT, FEATURE, FEATURE_BIS),
 }
+# What is kept beside the data where labels are known, or there is noise.
+ALLOWED, NOISE_CORNER, NOISE_EDGES = "allowed", "noise_corner", "noise_edges"
+NOISE_WEIGHT = "noise_weight"

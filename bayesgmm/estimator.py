@@ -13,7 +13,7 @@ from bayesgmm.fittable import rank_of
 from bayesgmm.fitted import FittedMixture
 from bayesgmm.fitting import build_objective, check_settings, run_starts
 from bayesgmm.initialise import check_responsibilities
-from bayesgmm.labelled import check_labels
+from bayesgmm.known_labels import check_labels
 from bayesgmm.restarts import Restarts, describe_mixture
 from bayesgmm.steps import Objective
 from bayesgmm.validation import Table, check_sample_weight, check_table

@@ -175,6 +175,13 @@ def _one_order(posterior: xr.DataTree, model) -> xr.DataTree:
 def _density(model) -> Any:
     """Return the density of a target with conjugate priors, or of a PyMC model."""
     target = getattr(model, "target", model)
+    if isinstance(target, Target) and not target.is_plain:
+        raise InputError(
+            "model",
+            "be of complete rows without labels and noise",
+            "one with gaps, known labels or noise",
+            "Compare such models with `bayesgmm.loo`.",
+        )
     if isinstance(target, Target) and _is_conjugate(target):
         return ConjugateDensity(target)
     from bayesgmm.marginal.density import model_density  # PyMC takes seconds

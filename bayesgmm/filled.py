@@ -8,7 +8,8 @@ import xarray as xr
 from bayesgmm.arguments import check_count
 from bayesgmm.dims import CHAIN, COMPONENT, DRAW, N_COMPONENTS, N_FILLED, SAMPLE_DIMS
 from bayesgmm.errors import InputError
-from bayesgmm.posterior import DATA_GROUPS, POSTERIOR, SAMPLE_STATS, posterior_group
+from bayesgmm.kept import DATA_GROUPS
+from bayesgmm.posterior import POSTERIOR, SAMPLE_STATS, posterior_group
 from bayesgmm.sampled import most_draws
 
 

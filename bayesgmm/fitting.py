@@ -25,7 +25,7 @@ from bayesgmm.initialise import check_given
 from bayesgmm.labelled import known_means, match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
 from bayesgmm.moves import split_merge_starts
-from bayesgmm.noise import check_noise, find_box
+from bayesgmm.noise import check_noise, find_box, refuse_noise_and_gaps
 from bayesgmm.overall import fill_gaps, find_overall
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
@@ -79,13 +79,8 @@ def build_objective(
         Whether columns that are collinear as the family sees them are given a little
         spread of their own. If not, they are refused.
     """
-    if settings.noise is not None and np.isnan(table.values.min()):
-        raise InputError(
-            "noise",
-            "be None for rows with missing values",
-            repr(settings.noise),
-            "Fit without noise, or impute these rows first.",
-        )
+    if settings.noise is not None:
+        refuse_noise_and_gaps(settings.noise, table.values)
     free = settings.reg_covar == 0 and settings.prior is None
     check_fittable(table, settings.n_components, distinct=free)
     family = _family(settings, table.n_features)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.incomplete import Regression, find_patterns, regress, select
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.patterns import Regression, find_patterns, regress, select
 
 BLOCK = 8192
 

@@ -7,7 +7,6 @@ a row. Ghahramani and Jordan (1994), *Supervised learning from incomplete data v
 EM approach*, NIPS 6.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,62 +17,12 @@ from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
 from bayesgmm.kernels.gaps import expect_gaps
 from bayesgmm.observations import Complete, Grouped, Kernel, Observations
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.quadratics import build_quadratics, invert_lower
+from bayesgmm.patterns import find_patterns, regress, select
 
 # From so many rows on, a pass of its own is quicker for a pattern than row by row.
 MANY = 128
 # Patterns with fewer rows go to threads in batches of so many rows.
 ROWS_A_TASK = 1024
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Regression:
-    """A mixture seen through some of its columns, and what these say of all.
-
-    Given component k and the observed x, all columns are normal, with mean
-    ``means[k] + completions[k] @ (x - means[k] of the observed)`` and covariance
-    ``spreads[k] @ spreads[k].T``, zero where observed.
-
-    Attributes
-    ----------
-    quadratics : Quadratics
-        Of the observed columns.
-    completions : array of shape (n_components, n_features, n_observed)
-    spreads : array of shape (n_components, n_features, n_missing)
-    """
-
-    quadratics: Quadratics
-    completions: Floats
-    spreads: Floats
-
-
-def regress(at: MixtureParameters, observed) -> Regression:
-    """Return the regression of all columns on the observed ones.
-
-    Parameters
-    ----------
-    at : MixtureParameters
-    observed : array of bool, shape (n_features,)
-        If none is, the mixture is seen through a column of zeros: its weights.
-    """
-    order, n_seen = np.argsort(~observed, kind="stable"), int(observed.sum())
-    lower = np.linalg.cholesky(at.covariances[:, order[:, None], order])
-    if n_seen == 0:
-        return _see_nothing(at, lower)
-    whiteners = invert_lower(lower[:, :n_seen, :n_seen])
-    back = np.argsort(order)
-    completions = (lower[:, :, :n_seen] @ np.swapaxes(whiteners, -1, -2))[:, back]
-    completions[:, observed] = np.eye(n_seen)
-    quadratics = build_quadratics(at.weights, at.means[:, observed], whiteners)
-    return Regression(quadratics, completions, lower[:, back, n_seen:])
-
-
-def _see_nothing(at, lower):
-    k, d = at.means.shape
-    with np.errstate(divide="ignore"):  # an empty component has offset -inf
-        offsets = np.log(at.weights)
-    quadratics = Quadratics(offsets, np.zeros((k, 1)), np.zeros((k, 1, 1)))
-    return Regression(quadratics, np.zeros((k, d, 1)), lower)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,15 +106,15 @@ class Scattered:
         weight = np.ones(n) if self.sample_weight is None else self.sample_weight
         with np.errstate(divide="ignore"):  # an empty component has -inf
             log_weights = np.log(at.weights)
-        score, *moments = expect_gaps(
+        scores, *moments = expect_gaps(
             self.X.astype(np.float64, copy=False),
             weight,
             self.starts,
-            log_weights,
+            np.tile(log_weights, (len(self.starts) - 1, 1)),
             at.means,
             at.covariances,
         )
-        return score, SufficientStatistics(*moments)
+        return float(scores.sum()), SufficientStatistics(*moments)
 
     def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
         places, patterns = [], []
@@ -218,25 +167,7 @@ def _scatter(X, sample_weight, patterns):
     return rows, Scattered(X[rows], weight, starts)
 
 
-def find_patterns(X: Floats) -> Iterator[tuple[Ints, Any]]:
-    """Yield the rows of each pattern of observed columns, and that pattern."""
-    gaps = np.packbits(np.isnan(X), axis=1)
-    keys = np.ascontiguousarray(gaps).view(f"V{gaps.shape[1]}").ravel()
-    _, first, numbers = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(numbers, kind="stable")
-    ends = np.cumsum(np.bincount(numbers))
-    for rows, row in zip(np.split(order, ends[:-1]), first, strict=True):
-        yield rows, ~np.isnan(X[row])
-
-
 def _pattern(X, sample_weight, rows, observed):
     weight = None if sample_weight is None else sample_weight[rows]
     complete = Complete(select(X, rows, observed), weight)
     return complete if observed.all() else Pattern(complete, observed)
-
-
-def select(X: Floats, rows: Ints, observed) -> Floats:
-    """Return the observed columns of rows; a column of zeros if there are none."""
-    if not observed.any():
-        return np.zeros((len(rows), 1))
-    return X[np.ix_(rows, np.flatnonzero(observed))]

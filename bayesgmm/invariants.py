@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.kernels.reduce import (
-    log_likelihood_draws,
-    log_likelihood_rows_draws,
-)
+from bayesgmm.blocks import by_row, log_likelihoods_of, total_log_likelihoods
 from bayesgmm.posterior import Draws
 from bayesgmm.validation import Table
 
@@ -54,25 +51,32 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
         all draws have as many, and log-densities at landmarks: observations evenly
         spread along the first principal axis.
     """
-    quadratics, shape = draws.quadratics, (draws.n_chains, draws.n_draws)
-    values = {"log_likelihood": log_likelihood_draws(table.values, quadratics)}
+    X, shape = table.values, (draws.n_chains, draws.n_draws)
+    values = {"log_likelihood": total_log_likelihoods(X, draws)}
     if lp is not None and np.isfinite(lp).all():
         values["lp"] = lp
     if draws.of_one_size:
         weights = -np.sort(-draws.weights, axis=1)
         values |= {f"sorted weight {k}": w for k, w in enumerate(weights.T)}
-    rows = landmarks(table.values)
-    densities = log_likelihood_rows_draws(table.values[rows], quadratics)
+    if draws.noise_weight is not None:
+        values["noise weight"] = draws.noise_weight
+    rows = landmarks(X)
+    blocks = log_likelihoods_of(X[rows], draws)
+    densities = by_row(((places, logs.T) for places, logs in blocks), len(rows))
     values |= {
         f"log density at {table.obs_ids[row]}": density
-        for row, density in zip(rows, densities.T, strict=True)
+        for row, density in zip(rows, densities, strict=True)
     }
     return {name: value.reshape(shape) for name, value in values.items()}
 
 
 def landmarks(X: Floats) -> Ints:
-    """Return rows evenly spread along the first principal axis of the scaled data."""
-    centred = X - X.mean(axis=0, dtype=np.float64)
+    """Return rows evenly spread along the first principal axis of the scaled data.
+
+    Missing values are taken for the mean of their column.
+    """
+    centred = X - np.nanmean(X, axis=0, dtype=np.float64)
+    centred[np.isnan(centred)] = 0.0
     spread = centred.std(axis=0)
     scaled = centred / np.where(spread > 0, spread, 1.0)
     axis = np.linalg.eigh(scaled.T @ scaled)[1][:, -1]

@@ -4,85 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats, Quadratics, SufficientStatistics
-from bayesgmm.errors import InputError
 from bayesgmm.incomplete import observe
 from bayesgmm.kernels.reduce import labels as likeliest
 from bayesgmm.observations import Grouped, Kernel, Observations
 from bayesgmm.parameters import MixtureParameters
-
-
-def check_labels(labels: Any, n_observations: int, n_components: int) -> Any:
-    """Check known labels and return which components each row may come from.
-
-    Parameters
-    ----------
-    labels : array-like or None
-        Of shape (n_observations,): 0, 1, ... where known; -1, NaN or None where not.
-        Or of booleans, shape (n_observations, n_components): which may be.
-    n_observations, n_components : int
-
-    Returns
-    -------
-    array of bool, shape (n_observations, n_components), or None
-    """
-    if labels is None:
-        return None
-    array = np.asarray(labels)
-    if array.dtype == bool:
-        return _check_allowed(array, n_observations, n_components)
-    numbers = _as_numbers(array, n_observations, n_components)
-    return (numbers[:, None] == np.arange(n_components)) | (numbers[:, None] == -1)
-
-
-def _check_allowed(allowed, n_observations, n_components):
-    shape = (n_observations, n_components)
-    if allowed.shape != shape:
-        raise InputError(
-            "labels",
-            f"have shape {shape} if it is a table of booleans",
-            f"shape {allowed.shape}",
-            "Say for every row which components it may come from.",
-        )
-    empty = np.flatnonzero(~allowed.any(axis=1))
-    if len(empty):
-        raise InputError(
-            "labels",
-            "allow every row at least one component",
-            f"none at row {empty[0]}",
-            "Allow all components where nothing is known.",
-        )
-    return allowed
-
-
-def _as_numbers(array, n_observations, n_components):
-    rule = f"be whole numbers 0 to {n_components - 1}, or -1 where unknown"
-    if array.shape != (n_observations,):
-        raise InputError(
-            "labels",
-            f"have one entry a row of `X`, shape ({n_observations},)",
-            f"shape {array.shape}",
-            "Give one label for every observation, -1 where it is not known.",
-        )
-    try:
-        numbers = np.where(pd.isna(array), -1, array).astype(np.float64)
-    except (TypeError, ValueError):
-        text = next(each for each in array.tolist() if isinstance(each, str))
-        raise InputError(
-            "labels", rule, repr(text), "Number the known groups from 0."
-        ) from None
-    bad = np.flatnonzero(~np.isin(numbers, np.arange(-1, n_components)))
-    if len(bad):
-        raise InputError(
-            "labels",
-            rule,
-            f"{numbers[bad[0]]:g} at row {bad[0]}",
-            "Number the known groups from 0, or raise `n_components`.",
-        )
-    return numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats
-from bayesgmm.blocks import log_likelihood_blocks
+from bayesgmm.blocks import by_row, log_likelihoods_of
 from bayesgmm.dims import OBSERVATION
-from bayesgmm.posterior import observations_of, read_mixtures
+from bayesgmm.kept import observations_of
+from bayesgmm.posterior import read_mixtures
 from bayesgmm.variational import predictive_log_density, read_variational
 
 
@@ -77,14 +78,15 @@ def predictive_density(posterior: xr.DataTree, X: Any) -> xr.DataArray:
 
 
 def _log_densities(posterior: xr.DataTree, X: Any) -> xr.DataArray:
-    draws = read_mixtures(posterior)
-    table = observations_of(posterior, draws.feature_names, X)
+    draws = read_mixtures(posterior, noisy=True)
+    table = observations_of(posterior, draws.feature_names, X, gappy=True)
     fit = read_variational(posterior)
     if fit is not None:
         rows = predictive_log_density(fit, table.values)
     else:
-        blocks = log_likelihood_blocks(table.values, draws.quadratics)
-        rows = np.concatenate([log_mean(block, axis=0) for _, block in blocks])
+        blocks = log_likelihoods_of(table.values, draws)
+        means = ((rows, log_mean(block, axis=0)) for rows, block in blocks)
+        rows = by_row(means, table.n_observations)
     return xr.DataArray(rows, {OBSERVATION: table.obs_ids}, [OBSERVATION])
 
 

@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from bayesgmm._typing import Floats, Ints, Quadratics
-from bayesgmm.blocks import log_likelihood_blocks
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.blocks import by_row, log_likelihoods_of
 from bayesgmm.dims import OBSERVATION
 from bayesgmm.errors import InputError, PosteriorWarning
-from bayesgmm.kernels.reduce import log_likelihood_rows_draws
+from bayesgmm.kept import fitted_observations, fitted_sample_weight, read_allowed
 from bayesgmm.log_score import log_mean
 from bayesgmm.posterior import (
     APPROXIMATE,
     STANDARD_ERROR_FACTOR,
     Draws,
-    fitted_observations,
-    fitted_sample_weight,
     posterior_group,
     read_mixtures,
 )
@@ -87,8 +85,9 @@ def loo(posterior: xr.DataTree, X: Any = None) -> "ELPDData":
     -----
     ``log p(x_n | x_-n) = log sum_s r_s p(x_n | draw s)`` with normalised ratios r_s, in
     proportion to ``1 / p(x_n | draw s)`` but for the largest, which are smoothed. A row
-    of weight w counts w times, and one of the w is left out.
-    Memory does not grow with draws x observations.
+    of weight w counts w times, and one of the w is left out. Of a row with gaps
+    what was observed is predicted, and of one whose label is known that too. Memory
+    does not grow with draws x observations.
 
     References
     ----------
@@ -100,13 +99,15 @@ def loo(posterior: xr.DataTree, X: Any = None) -> "ELPDData":
     .. [3] M. Magnusson, M. R. Andersen, J. Jonasson and A. Vehtari (2019), *Bayesian
        leave-one-out cross-validation for large data*, ICML.
     """
-    draws = read_mixtures(posterior)
+    draws = read_mixtures(posterior, noisy=True)
     _check_draws(posterior, draws)
     table = fitted_observations(posterior, draws.feature_names, X)
     weight = fitted_sample_weight(posterior, table.n_observations)
     rows = _rows(table.n_observations)
-    r_eff = _relative_efficiency(table.values[rows], draws)
-    found = _leave_out(table.values[rows], draws.quadratics, weight[rows], r_eff)
+    allowed = read_allowed(posterior)
+    told = None if allowed is None else allowed[rows]
+    r_eff = _relative_efficiency(table.values[rows], draws, told)
+    found = _leave_out(table.values[rows], draws, told, weight[rows], r_eff)
     good_k = min(1.0 - 1.0 / np.log10(draws.n_samples), 0.7)
     _warn_of(found.pareto_k, good_k, table.obs_ids[rows])
     common = {
@@ -117,7 +118,7 @@ def loo(posterior: xr.DataTree, X: Any = None) -> "ELPDData":
         "good_k": good_k,
     }
     if len(rows) < table.n_observations:
-        proxy = weight * _proxy(table.values, draws)
+        proxy = weight * _proxy(table.values, draws, allowed)
         return _of_sample(found, rows, proxy, table, common)
     return _of_all(found, table, common)
 
@@ -155,7 +156,7 @@ def _rows(n_observations: int) -> Ints:
     return np.sort(rng.choice(n_observations, LARGEST_FULL, replace=False))
 
 
-def _relative_efficiency(X: Floats, draws: Draws) -> float:
+def _relative_efficiency(X: Floats, draws: Draws, allowed=None) -> float:
     """Return effective draws by draw, averaged over the likelihoods of a few rows.
 
     These do not know labels: switching does not make them inefficient.
@@ -163,8 +164,10 @@ def _relative_efficiency(X: Floats, draws: Draws) -> float:
     from arviz_stats.base.array import array_stats
 
     spread = np.linspace(0, len(X) - 1, min(len(X), N_EFFICIENCY_ROWS)).astype(int)
-    logs = log_likelihood_rows_draws(X[spread], draws.quadratics)
-    values = np.exp(logs - logs.max(axis=0)).T
+    told = None if allowed is None else allowed[spread]
+    blocks = log_likelihoods_of(X[spread], draws, told)
+    logs = by_row(((rows, block.T) for rows, block in blocks), len(spread))
+    values = np.exp(logs - logs.max(axis=1, keepdims=True))
     chains = values.reshape(len(spread), draws.n_chains, draws.n_draws)
     with np.errstate(divide="ignore", invalid="ignore"):  # chains that do not move
         sizes = array_stats.ess(chains, chain_axis=1, draw_axis=2, method="mean")
@@ -172,12 +175,13 @@ def _relative_efficiency(X: Floats, draws: Draws) -> float:
     return float(np.clip(share, 1.0 / draws.n_samples, 1.0))
 
 
-def _leave_out(X, quadratics: Quadratics, weight: Floats, r_eff: float) -> Pointwise:
-    parts = [
-        _leave_out_block(block.T, weight[rows], r_eff)
-        for rows, block in log_likelihood_blocks(X, quadratics)
-    ]
-    return Pointwise(*map(np.concatenate, zip(*parts, strict=True)))
+def _leave_out(X, draws: Draws, allowed, weight: Floats, r_eff: float) -> Pointwise:
+    found = Pointwise(*np.empty((3, len(X))))
+    for rows, block in log_likelihoods_of(X, draws, allowed):
+        part = _leave_out_block(block.T, weight[rows], r_eff)
+        for values, some in zip(found, part, strict=True):
+            values[rows] = some
+    return found
 
 
 def _leave_out_block(logs: Floats, weight: Floats, r_eff: float) -> Pointwise:
@@ -224,13 +228,12 @@ def _warn_of(pareto_k: Floats, good_k: float, obs_ids):
         )
 
 
-def _proxy(X: Floats, draws: Draws) -> Floats:
+def _proxy(X: Floats, draws: Draws, allowed) -> Floats:
     """Return log mean densities of all rows over some draws."""
     size = min(draws.n_samples, N_PROXY_DRAWS)
     some = np.linspace(0, draws.n_samples - 1, size).astype(int)
-    quadratics = Quadratics(*(part[some] for part in draws.quadratics))
-    blocks = log_likelihood_blocks(X, quadratics)
-    return np.concatenate([log_mean(block, axis=0) for _, block in blocks])
+    blocks = log_likelihoods_of(X, draws.take(some), allowed)
+    return by_row(((rows, log_mean(block, axis=0)) for rows, block in blocks), len(X))
 
 
 def _of_all(found: Pointwise, table: Table, common) -> "ELPDData":

@@ -8,15 +8,17 @@ from scipy.special import entr
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
-from bayesgmm.blocks import responsibility_blocks
+from bayesgmm.blocks import responsibilities_of
 from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
+from bayesgmm.kept import observations_of
 from bayesgmm.kernels.threads import run_tasks
-from bayesgmm.posterior import Draws, observations_of, read_draws
+from bayesgmm.posterior import Draws, read_draws
 from bayesgmm.validation import Table
 
 FEW_ROWS = 16
 
+NOISE = -1  # as `GaussianMixture.predict` calls it
 BOTH, ONE = (OBSERVATION, COMPONENT), (OBSERVATION,)
 VARIABLES = {
     "probability": (BOTH, "1", "posterior mean probability of belonging"),
@@ -53,7 +55,9 @@ def membership(
     posterior : xarray.DataTree
         Relabelled draws of a mixture.
     X : array-like of shape (n_observations, n_features) or data frame, optional
-        Old or new observations, by default the data that the posterior holds.
+        Old or new observations, by default the data that the posterior holds. They may
+        have missing values if these have. What the model says of a row does not depend
+        on a label that was known.
     probability : float, default 0.9
         Of the equal-tailed intervals.
 
@@ -63,8 +67,10 @@ def membership(
         ``probability``, ``probability_sd``, ``probability_lower`` and
         ``probability_upper`` (obs_id, component); ``label``, ``entropy``,
         ``assignment_entropy``, ``parameter_entropy`` and ``margin`` (obs_id).
-        Entropies are in nats, and ``entropy`` is the sum of the other two: what
-        overlapping components cause, and what not knowing the parameters causes.
+        With noise the last component is noise, called -1, or "noise" beside components
+        with names, and -1 is its label. Entropies are in nats, and ``entropy`` is the
+        sum of the other two: what overlapping components cause, and what not knowing
+        the parameters causes.
 
     Raises
     ------
@@ -80,23 +86,23 @@ def membership(
     probability = check_number(
         "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
     )
-    draws = read_draws(posterior)
-    table = observations_of(posterior, draws.feature_names, X)
+    draws = read_draws(posterior, noisy=True)
+    table = observations_of(posterior, draws.feature_names, X, gappy=True)
     summary = _summarise_all(table.values, draws, probability)
     return _dataset(_complete(summary, draws.stretch), draws, table, probability)
 
 
 def _summarise_all(X, draws: Draws, probability: float) -> Summary:
     """Fill the summary a few rows at a time, whose draws stay in cache."""
-    n, k = len(X), draws.n_components
+    n, k = len(X), draws.n_shares
     summary = Summary(*(np.empty((n, k)) for _ in range(4)), np.empty(n))
-    for rows, block in responsibility_blocks(X, draws.quadratics):
+    for rows, block in responsibilities_of(X, draws):
 
         def fill(first, rows=rows, block=block):
             few = slice(first, first + FEW_ROWS)
             found = _summarise(block[:, few], probability, draws.stretch)
             for whole, part in zip(summary, found, strict=True):
-                whole[rows][few] = part
+                whole[rows[few]] = part
 
         run_tasks(fill, range(0, block.shape[1], FEW_ROWS))
     return summary
@@ -135,8 +141,14 @@ def _dataset(arrays, draws: Draws, table: Table, probability) -> xr.Dataset:
         name: (dims, arrays[name], {"units": units, "long_name": long_name})
         for name, (dims, units, long_name) in VARIABLES.items()
     }
+    components = draws.components
+    if draws.noise is not None:
+        label = variables["label"][1]
+        label[label == len(components)] = NOISE
+        name = NOISE if components.dtype.kind in "iu" else "noise"
+        components = np.append(components, name)
     return xr.Dataset(
         variables,
-        coords={OBSERVATION: table.obs_ids, COMPONENT: draws.components},
+        coords={OBSERVATION: table.obs_ids, COMPONENT: components},
         attrs={"interval_probability": probability, "n_samples": draws.n_samples},
     )

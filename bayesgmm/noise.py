@@ -35,17 +35,27 @@ class Noise:
         """Minus the logarithm of the volume of the box."""
         return -float(np.linalg.slogdet(self.edges)[1])
 
-    def join(self, quadratics: Quadratics) -> Quadratics:
-        """Return quadratics with one row more, whose precision is zero."""
+    def join(self, quadratics: Quadratics, weight: Any = None) -> Quadratics:
+        """Return quadratics with one row more, whose precision is zero.
+
+        Parameters
+        ----------
+        quadratics : Quadratics
+            Perhaps with a leading axis of samples.
+        weight : array of shape (n_samples,), optional
+            In each of these; that of the box itself if there is no such axis.
+        """
         offsets, means, precisions_cholesky = quadratics
+        weight = self.weight if weight is None else weight
         with np.errstate(divide="ignore"):  # no weight, no noise
-            offset = np.log(self.weight) + self.log_density
+            offset = np.log(weight)[..., None] + self.log_density
         centre = self.corner + self.edges.sum(axis=0) / 2
-        flat = np.zeros((1, *self.edges.shape))
+        one_more = np.broadcast_to(centre, (*means.shape[:-2], 1, len(centre)))
+        flat = np.zeros((*means.shape[:-2], 1, *self.edges.shape))
         return Quadratics(
-            np.append(offsets, offset),
-            np.concatenate([means, centre[None]]),
-            np.concatenate([precisions_cholesky, flat]),
+            np.concatenate([offsets, offset], axis=-1),
+            np.concatenate([means, one_more], axis=-2),
+            np.concatenate([precisions_cholesky, flat], axis=-3),
         )
 
     def draw(self, n_rows: int, random) -> Floats:
@@ -81,6 +91,17 @@ def check_noise(noise: Any) -> None:
         repr(noise),
         "True takes the volume of the smallest box around the data.",
     )
+
+
+def refuse_noise_and_gaps(noise: Any, X: Floats) -> None:
+    """Refuse noise beside missing values: a box has no margin of that density."""
+    if np.isnan(X.min()):
+        raise InputError(
+            "noise",
+            "be None for rows with missing values",
+            repr(noise),
+            "Fit without noise, or impute these rows first.",
+        )
 
 
 def find_box(X: Floats, volume: Any = True) -> Noise:

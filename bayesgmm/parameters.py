@@ -327,14 +327,17 @@ def refuse_noise(
         )
 
 
-def as_parameters(em: Any, argument: str = "em") -> MixtureParameters:
+def as_parameters(
+    em: Any, argument: str = "em", *, noisy: bool = False
+) -> MixtureParameters:
     """Return the parameters of a fitted estimator, or parameters as they are.
 
-    Whoever asks by this has no place for noise, which is refused.
+    Whoever asks by this has no place for noise, which is refused, unless `noisy`.
     """
     parameters = getattr(em, "parameters_", em)
     if isinstance(parameters, MixtureParameters):
-        refuse_noise(parameters, "here", argument)
+        if not noisy:
+            refuse_noise(parameters, "here", argument)
         return parameters
     raise InputError(
         argument,

@@ -1,7 +1,6 @@
 """Draws of a mixture as an `xarray.DataTree`, and back to plain arrays."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,11 @@ from bayesgmm.dims import (
     SAMPLE_DIMS,
 )
 from bayesgmm.errors import InputError
+from bayesgmm.kept import read_noise
+from bayesgmm.noise import Noise
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
-from bayesgmm.validation import Table, are_named, check_features, check_table
+from bayesgmm.validation import are_named
 
 POSTERIOR, SAMPLE_STATS, RELABELLING = "posterior", "sample_stats", "relabelling"
 LOG_LIKELIHOOD = "log_likelihood"
@@ -34,9 +35,6 @@ PARETO_K = "pareto_k"
 """Attribute of the group posterior: how rough that is; see `importance.pareto_k`."""
 STANDARD_ERROR_FACTOR, BIAS_FACTOR = "standard_error_factor", "bias_factor"
 """Attributes of the group posterior, where its draws are replicates of a fit."""
-CONSTANT_DATA = "constant_data"
-DATA_GROUPS = (CONSTANT_DATA, "observed_data")
-SAMPLE_WEIGHT = "sample_weight"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +57,9 @@ class Draws:
     of_one_size : bool
         Whether all have the same components. Otherwise those that a draw lacks have
         weight zero.
+    noise : Noise or None
+        The box of a component of uniform density.
+    noise_weight : array of shape (n_samples,) or None
     """
 
     weights: Floats
@@ -70,6 +71,8 @@ class Draws:
     components: np.ndarray
     stretch: float = 1.0
     of_one_size: bool = True
+    noise: Noise | None = None
+    noise_weight: Floats | None = None
 
     @property
     def n_samples(self) -> int:
@@ -80,26 +83,61 @@ class Draws:
         return self.weights.shape[1]
 
     @property
+    def n_shares(self) -> int:
+        """Components, and noise if there is any."""
+        return self.n_components + (self.noise is not None)
+
+    @property
     def n_features(self) -> int:
         return self.means.shape[2]
 
     @property
     def quadratics(self) -> Quadratics:
-        """Quadratic forms with a leading axis of samples."""
+        """Quadratic forms with a leading axis of samples; noise is the last."""
         try:
             precisions_cholesky = invert_cholesky(self.covariances)
         except np.linalg.LinAlgError:
             raise _not_positive_definite(self) from None
-        return build_quadratics(self.weights, self.means, precisions_cholesky)
+        own = build_quadratics(self.weights, self.means, precisions_cholesky)
+        return own if self.noise is None else self.noise.join(own, self.noise_weight)
+
+    def take(self, samples) -> "Draws":
+        """Return some of the draws, as one chain."""
+        weight = self.noise_weight
+        return replace(
+            self,
+            weights=self.weights[samples],
+            means=self.means[samples],
+            covariances=self.covariances[samples],
+            noise_weight=None if weight is None else weight[samples],
+            n_chains=1,
+            n_draws=len(samples),
+        )
+
+    def only(self, mixture: MixtureParameters) -> "Draws":
+        """Return a mixture of as many components in place of all draws."""
+        noise = mixture.noise
+        return replace(
+            self,
+            weights=mixture.weights[None],
+            means=mixture.means[None],
+            covariances=mixture.covariances[None],
+            noise=noise,
+            noise_weight=None if noise is None else np.array([noise.weight]),
+            n_chains=1,
+            n_draws=1,
+        )
 
 
-def read_draws(posterior: Any) -> Draws:
+def read_draws(posterior: Any, *, noisy: bool = False) -> Draws:
     """Read weights, means and covariances out of a posterior.
 
     Parameters
     ----------
     posterior : xarray.DataTree
         With a group ``posterior`` that holds the variables of `DIMS`.
+    noisy : bool
+        Whether the caller has a place for noise, which is refused if not.
 
     Raises
     ------
@@ -107,7 +145,7 @@ def read_draws(posterior: Any) -> Draws:
         If it is no DataTree, a variable or dimension is missing or not finite, or the
         number of components was drawn.
     """
-    draws = read_mixtures(posterior)
+    draws = read_mixtures(posterior, noisy=noisy)
     if draws.of_one_size:
         return draws
     raise InputError(
@@ -118,7 +156,7 @@ def read_draws(posterior: Any) -> Draws:
     )
 
 
-def read_mixtures(posterior: Any) -> Draws:
+def read_mixtures(posterior: Any, *, noisy: bool = False) -> Draws:
     """Read draws as `read_draws` does, of one number of components or of many.
 
     It is for what only the density of a draw matters to.
@@ -126,9 +164,20 @@ def read_mixtures(posterior: Any) -> Draws:
     Parameters
     ----------
     posterior : xarray.DataTree
+    noisy : bool
+        As for `read_draws`.
     """
     group = posterior_group(posterior)
     of_one_size = N_FILLED not in group
+    noise, noise_weight = read_noise(posterior, group)
+    if noise is not None and not noisy:
+        raise InputError(
+            "posterior",
+            "be of a mixture without noise here",
+            "draws with a `noise_weight`",
+            "Sample with `noise=None`, for example rows that `membership` does not "
+            "label -1.",
+        )
     group = group if of_one_size else _without_absent(group)
     arrays = {name: _read(group, name, dims) for name, dims in DIMS.items()}
     coords = group.coords
@@ -145,6 +194,8 @@ def read_mixtures(posterior: Any) -> Draws:
         components=components,
         stretch=float(group.attrs.get(STANDARD_ERROR_FACTOR, 1.0)),
         of_one_size=of_one_size,
+        noise=noise,
+        noise_weight=noise_weight,
     )
 
 
@@ -189,100 +240,11 @@ def sample_stat(posterior: xr.DataTree, name: str) -> np.ndarray | None:
     return posterior[SAMPLE_STATS][name].transpose(*SAMPLE_DIMS).values
 
 
-def observations_of(
-    posterior: xr.DataTree, feature_names: Sequence[str], X: Any = None
-) -> Table:
-    """Return `X` as a checked table, or the data that the posterior itself holds.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-    feature_names : sequence of str
-        Of its draws.
-    X : array-like of shape (n_observations, n_features) or data frame, optional
-        By default the only variable of that many features in the groups of
-        `DATA_GROUPS`.
-
-    Raises
-    ------
-    InputError
-        If the features are not those of the posterior, or there are no data at all.
-    """
-    n_features = len(feature_names)
-    if X is None:
-        X = _stored_data(posterior, n_features)
-    if X is None:
-        raise InputError(
-            "X",
-            "be given where the posterior does not hold its data",
-            f"no single table of {n_features} features in {' or '.join(DATA_GROUPS)}",
-            "Pass the observations of the fit as `X`.",
-        )
-    table = check_table(X)
-    check_features(table, feature_names, are_named(feature_names))
-    return table
-
-
-def fitted_observations(
-    posterior: xr.DataTree, feature_names: Sequence[str], X: Any = None
-) -> Table:
-    """Return the observations that the posterior was fitted to, as a checked table.
-
-    Parameters
-    ----------
-    posterior, feature_names, X
-        As for `observations_of`.
-
-    Raises
-    ------
-    InputError
-        As in `observations_of`, and if `X` is not what the posterior holds.
-    """
-    table = observations_of(posterior, feature_names, X)
-    held = _stored_data(posterior, len(feature_names))
-    if X is None or held is None:
-        return table
-    stored, given = held.values, table.values
-    same = stored.shape == given.shape and (stored == given).all(axis=1)
-    if np.all(same):
-        return table
-    raise InputError(
-        "X",
-        "be the observations of the fit, in their order",
-        f"other values, the first in row {np.argmin(same)}"
-        if np.ndim(same)
-        else f"{table.n_observations} rows where the posterior holds {len(stored)}",
-        "Leave `X` out: the posterior holds its data.",
-    )
-
-
-def fitted_sample_weight(posterior: xr.DataTree, n_observations: int) -> Floats:
-    """Return the weight of each row in the fit: what the posterior holds, or ones."""
-    held = posterior.children.get(CONSTANT_DATA, {})
-    if SAMPLE_WEIGHT not in held:
-        return np.ones(n_observations)
-    return np.asarray(held[SAMPLE_WEIGHT], dtype=np.float64)
-
-
-def _stored_data(posterior, n_features):
-    """Return the only table of so many features, None if there is none."""
-    for group in DATA_GROUPS:
-        variables = posterior[group].data_vars if group in posterior.children else {}
-        tables = [
-            variable
-            for variable in variables.values()
-            if variable.ndim == 2 and variable.shape[1] == n_features
-        ]
-        if len(tables) == 1:
-            return tables[0]
-    return None
-
-
 def matching_parameters(
     em: Any, draws: Draws, argument: str = "em"
 ) -> MixtureParameters:
     """Return the parameters of `em`, refused if of another size than the draws."""
-    parameters = as_parameters(em, argument)
+    parameters = as_parameters(em, argument, noisy=draws.noise is not None)
     for size in ("n_components", "n_features"):
         ours, theirs = getattr(draws, size), getattr(parameters, size)
         if ours != theirs:

@@ -49,11 +49,14 @@ class ConjugateMethod:
         The default priors; see `default_priors`.
     n_components : int or None
         How many to begin with where the user need not say.
+    takes : tuple of str
+        Names of arguments that not all methods understand.
     """
 
     run: Callable[[Target, Settings], Sampled]
     kind: str
     n_components: int | None = None
+    takes: tuple[str, ...] = ()
 
 
 CONJUGATE: dict[str, ConjugateMethod] = {
@@ -61,6 +64,8 @@ CONJUGATE: dict[str, ConjugateMethod] = {
     "telescoping": ConjugateMethod(telescoping, "dynamic", 10),
     "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
+# What priors scaled to the data must know of these.
+_OF_ROWS = ("sample_weight", "missing")
 
 
 def sample(
@@ -72,6 +77,10 @@ def sample(
     priors: Priors | None = None,
     init=None,
     sample_weight=None,
+    weight_kind: str | None = None,
+    labels=None,
+    missing: str | None = None,
+    noise=None,
     draws: int = 1000,
     tune: int = TUNE,
     chains: int = 4,
@@ -98,7 +107,9 @@ def sample(
         c-th of the good optima that the restarts of EM found, the best first, so that
         R-hat can see whether there are other solutions; see `stack_chains`.
     sample_weight : array-like of shape (n_observations,), optional
-        These are said with the observations, not with a model that has them already.
+    weight_kind, labels, missing, noise
+        As in `build_model`. All these are said with the observations, not with a model
+        that has them already.
     method : {"nuts", "advi", "fullrank_advi", "laplace", "smc", "gibbs", \
 "telescoping", "cavi"}
         NUTS is exact in the long run. So is Gibbs sampling, which is quicker and takes
@@ -155,6 +166,10 @@ def sample(
         priors=priors,
         init=None if settings.dispersed else init,
         sample_weight=sample_weight,
+        weight_kind=weight_kind,
+        labels=labels,
+        missing=missing,
+        noise=noise,
     )
     sampled = _run(what, method, settings)
     attrs = {
@@ -187,8 +202,10 @@ def _is_dispersed(init, method) -> bool:
 def _what(model_or_X, method, covariance_type, **known) -> Any:
     """Return what is sampled: a model, or a target."""
     if not _is_model(model_or_X):
+        known = {name: value for name, value in known.items() if value is not None}
         if method in CONJUGATE:
             known = _complete(model_or_X, CONJUGATE[method], covariance_type, known)
+        known.setdefault("n_components", None)
         return make_target(model_or_X, covariance_type=covariance_type, **known)
     told = [name for name, value in known.items() if value is not None]
     if told:
@@ -208,6 +225,24 @@ def _what(model_or_X, method, covariance_type, **known) -> Any:
     return model_or_X.target if method in CONJUGATE else model_or_X
 
 
+def _refuse_unknown(target: Target, method: str) -> None:
+    """Refuse gaps, labels and noise where a method would not see them."""
+    told = {
+        "missing": ("missing values", target.has_gaps),
+        "labels": ("known labels", target.allowed is not None),
+        "noise": ("a noise component", target.noise is not None),
+    }
+    for argument, (what, given) in told.items():
+        if given and argument not in CONJUGATE[method].takes:
+            others = [name for name, own in CONJUGATE.items() if argument in own.takes]
+            raise InputError(
+                argument,
+                f"not be used with `method={method!r}`",
+                what,
+                f"Use one of {', '.join(map(repr, ['nuts', *others]))}.",
+            )
+
+
 def _is_model(model_or_X) -> bool:
     pymc = sys.modules.get("pymc")  # not loaded, there is no model either
     return pymc is not None and isinstance(model_or_X, pymc.Model)
@@ -215,12 +250,10 @@ def _is_model(model_or_X) -> bool:
 
 def _complete(X, own: ConjugateMethod, covariance_type, known) -> dict[str, Any]:
     """Fill in the method's own size and priors where the user does not say."""
-    k = known["n_components"] or own.n_components
-    if known["priors"] is None and k is not None:
-        weight = known["sample_weight"]
-        priors = default_priors(
-            X, k, covariance_type, kind=own.kind, sample_weight=weight
-        )
+    k = known.get("n_components", own.n_components)
+    if "priors" not in known and k is not None:
+        of_rows = {name: known[name] for name in _OF_ROWS if name in known}
+        priors = default_priors(X, k, covariance_type, kind=own.kind, **of_rows)
         known = known | {"priors": priors}
     return known | {"n_components": k}
 
@@ -264,6 +297,7 @@ def _check_method(method: str) -> str:
 def _run(what, method, settings) -> Sampled:
     name = _check_method(method)
     if name in CONJUGATE:
+        _refuse_unknown(what, name)
         return CONJUGATE[name].run(what, settings)
     from bayesgmm.marginal import model, run  # PyMC takes seconds
 

@@ -14,13 +14,9 @@ from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import CHAIN, DRAW, SAMPLE_DIMS
 from bayesgmm.errors import PosteriorWarning
 from bayesgmm.invariants import find_solutions, invariants
+from bayesgmm.kept import fitted_observations, fitted_sample_weight
 from bayesgmm.loo import loo
-from bayesgmm.posterior import (
-    fitted_observations,
-    fitted_sample_weight,
-    read_draws,
-    sample_stat,
-)
+from bayesgmm.posterior import read_draws, sample_stat
 
 SEED = 2022
 # Groups whose variables belong to draws.

@@ -11,7 +11,7 @@ from bayesgmm.charts import Chart, chart_at, unflatten
 from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
 from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.information import gather, gradients
-from bayesgmm.labelled import check_labels
+from bayesgmm.known_labels import check_labels
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.validation import (
     Table,

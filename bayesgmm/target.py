@@ -1,19 +1,41 @@
 """What a posterior is of: data, a number of components, a family, and priors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_count
+from bayesgmm.arguments import check_choice, check_count
 from bayesgmm.covariances import CovarianceFamily, covariance_family
-from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
+from bayesgmm.dims import (
+    ALLOWED,
+    COMPONENT,
+    DIMS,
+    FEATURE,
+    FEATURE_BIS,
+    NOISE_CORNER,
+    NOISE_EDGES,
+    OBSERVATION,
+)
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable
+from bayesgmm.known_labels import check_labels, interchangeable
+from bayesgmm.noise import Noise, check_noise, find_box, refuse_noise_and_gaps
 from bayesgmm.parameters import MixtureParameters, as_parameters
+from bayesgmm.patterns import Groups, group_rows
 from bayesgmm.priors import LogNormalLKJ, Priors, default_priors
-from bayesgmm.validation import Table, are_named, check_sample_weight, check_table
+from bayesgmm.validation import (
+    MISSING,
+    Table,
+    are_named,
+    check_sample_weight,
+    check_table,
+)
+from bayesgmm.weight_kinds import weight_kind as kind_of_weights
+
+START_OF_NOISE = 0.01
+"""Its weight where chains begin at an estimate that has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +54,10 @@ class Target:
     optima : tuple of MixtureParameters
         Good maxima of the likelihood, the best first and `em` among them.
     sample_weight : array of shape (n_observations,) or None
+    allowed : array of bool, shape (n_observations, n_components), or None
+        Which components each row may come from; None if nothing is known.
+    noise : Noise or None
+        The box of a component of uniform density.
     """
 
     table: Table
@@ -41,10 +67,53 @@ class Target:
     em: MixtureParameters | None
     optima: tuple[MixtureParameters, ...]
     sample_weight: Floats | None
+    allowed: Any = None
+    noise: Noise | None = None
 
     @property
     def covariance_type(self) -> str:
         return self.family.name
+
+    @property
+    def has_gaps(self) -> bool:
+        return bool(np.isnan(self.table.values.min()))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there are neither gaps, nor labels, nor noise."""
+        return not (self.has_gaps or self.allowed is not None or self.noise)
+
+    @property
+    def kept(self) -> dict[str, tuple[tuple[str, ...], Any]]:
+        """What posteriors must keep of labels and noise: dimensions and values."""
+        kept: dict[str, tuple[tuple[str, ...], Any]] = {}
+        if self.allowed is not None:
+            kept[ALLOWED] = (OBSERVATION, COMPONENT), self.allowed.astype(np.int8)
+        if self.noise is not None:
+            kept[NOISE_CORNER] = (FEATURE,), self.noise.corner
+            kept[NOISE_EDGES] = (FEATURE_BIS, FEATURE), self.noise.edges
+        return kept
+
+    @property
+    def groups(self) -> Groups:
+        """The rows, by what was observed of them and where they may come from."""
+        X, noisy = self.table.values, self.noise is not None
+        return group_rows(X, self.allowed, self.n_components, noisy=noisy)
+
+    @property
+    def is_exchangeable(self) -> bool:
+        """Whether the posterior is the same for all orders of the components."""
+        classes = interchangeable(self.allowed, self.n_components)
+        return self.priors.is_exchangeable and not classes.any()
+
+    @property
+    def noise_concentration(self) -> tuple[float, float]:
+        """Of noise and of all else: ``noise_weight ~ Beta`` of these.
+
+        With it the shares of `n_components` and of noise are uniform on the simplex
+        where the weights of components alone are.
+        """
+        return 1.0, float(self.n_components)
 
 
 def make_target(
@@ -55,6 +124,10 @@ def make_target(
     priors: Priors | None = None,
     init: Any = None,
     sample_weight=None,
+    weight_kind: str = "frequency",
+    labels=None,
+    missing: str = "error",
+    noise=None,
 ) -> Target:
     """Check what a posterior is of, and complete it with default priors.
 
@@ -66,20 +139,33 @@ def make_target(
         If the data cannot carry the mixture, or `init` or `priors` are of another
         shape.
     """
-    table = check_table(X)
+    table = check_table(X, check_choice("missing", missing, MISSING))
     n_components = check_count("n_components", n_components)
     family = covariance_family(covariance_type, table.n_features)
     check_fittable(table, n_components)
     sample_weight = check_sample_weight(sample_weight, table.n_observations)
+    rescale = kind_of_weights(weight_kind).rescale
+    sample_weight = None if sample_weight is None else rescale(sample_weight)
+    allowed = check_labels(labels, table.n_observations, n_components)
+    box = _find_noise(noise, init, table)
     if priors is None:
         priors = default_priors(
             table, n_components, family.name, sample_weight=sample_weight
         )
     _check_priors(priors, table, family)
     priors.check_n_components(n_components)
-    em = None if init is None else _check_init(init, table, n_components, family)
-    optima = _good_optima(init, em)
-    return Target(table, n_components, family, priors, em, optima, sample_weight)
+    em = None if init is None else _check_init(init, table, n_components, family, box)
+    return Target(
+        table,
+        n_components,
+        family,
+        priors,
+        em,
+        _good_optima(init, em),
+        sample_weight,
+        None if allowed is None or allowed.all() else allowed,
+        box,
+    )
 
 
 def names(target: Target, n_components: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -93,15 +179,26 @@ def names(target: Target, n_components: int) -> tuple[dict[str, Any], dict[str, 
     }
     dims = {name: list(value) for name, value in DIMS.items()}
     dims |= {"means_spread": [FEATURE], "covariances_scale": [FEATURE, FEATURE_BIS]}
+    dims |= {name: list(own) for name, (own, _) in target.kept.items()}
     return coords, dims | {"x": [OBSERVATION, FEATURE], "sample_weight": [OBSERVATION]}
 
 
 def data_groups(target: Target) -> dict[str, dict[str, Any]]:
     """Return the groups of a posterior that hold its data."""
     groups: dict[str, dict[str, Any]] = {"observed_data": {"x": target.table.values}}
+    constant = {name: values for name, (_, values) in target.kept.items()}
     if target.sample_weight is not None:
-        groups["constant_data"] = {"sample_weight": target.sample_weight}
-    return groups
+        constant["sample_weight"] = target.sample_weight
+    return groups | ({"constant_data": constant} if constant else {})
+
+
+def _find_noise(noise, init, table) -> Noise | None:
+    """Return the box of noise: that of `init` unless another is asked for."""
+    check_noise(noise)
+    box = getattr(getattr(init, "parameters_", init), "noise", None)
+    if noise is not None or isinstance(box, Noise):
+        refuse_noise_and_gaps(noise, table.values)
+    return box if noise is None else find_box(table.values, noise)
 
 
 def _check_priors(priors, table, family):
@@ -128,8 +225,9 @@ def _check_names(argument, names, table):
         )
 
 
-def _check_init(init, table, n_components, family) -> MixtureParameters:
-    parameters: MixtureParameters = as_parameters(init, "init")
+def _check_init(init, table, n_components, family, box) -> MixtureParameters:
+    parameters: MixtureParameters = as_parameters(init, "init", noisy=box is not None)
+    parameters = _with_box(parameters, box)
     wanted = (n_components, table.n_features, family.name)
     got = (*parameters.means.shape, parameters.covariance_type)
     if got != wanted:
@@ -143,6 +241,15 @@ def _check_init(init, table, n_components, family) -> MixtureParameters:
     return parameters
 
 
+def _with_box(mixture: MixtureParameters, box: Noise | None) -> MixtureParameters:
+    """Return a mixture with noise in this box, of its weight if it had noise."""
+    if box is None:
+        return mixture
+    if mixture.noise is None:
+        return mixture.add_noise(box, START_OF_NOISE)
+    return replace(mixture, noise=replace(box, weight=mixture.noise.weight))
+
+
 def _good_optima(init, em) -> tuple[MixtureParameters, ...]:
     """Return the optima that an estimator's restarts found, its own first."""
     restarts = getattr(init, "restarts_", None)
@@ -150,4 +257,5 @@ def _good_optima(init, em) -> tuple[MixtureParameters, ...]:
         return () if em is None else (em,)
     own = 0 if restarts.spurious else 1
     found = [each.run.parameters for each in restarts.optima if not each.spurious]
-    return em, *(one for one in found[own:] if one.n_components == em.n_components)
+    alike = (one for one in found[own:] if one.n_components == em.n_components)
+    return em, *(_with_box(one, em.noise) for one in alike)

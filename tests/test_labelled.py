@@ -14,7 +14,8 @@ from test_incomplete import groups, mixture, with_gaps
 from bayesgmm import GaussianMixture
 from bayesgmm.covariances import FAMILIES
 from bayesgmm.errors import InputError
-from bayesgmm.labelled import check_labels, observe_labelled
+from bayesgmm.known_labels import check_labels
+from bayesgmm.labelled import observe_labelled
 
 X = groups()
 TRUTH = (X.sum(axis=1) > 4.5).astype(int)

@@ -23,6 +23,7 @@ ROWS = {
         "dims",
         "errors",
         "fittable",
+        "known_labels",
         "progress",
         "validation",
         "weight_kinds",
@@ -35,6 +36,7 @@ ROWS = {
         "noise",
         "families",
         "parameters",
+        "patterns",
         "quadratics",
         "statistics",
     ],
@@ -55,7 +57,7 @@ ROWS = {
         "conjugate_form gibbs sweeping telescoping",
         "marginal",
     ],
-    "F posterior": ["blocks", "filled", "importance", "intervals", "posterior"],
+    "F posterior": ["blocks", "filled", "importance", "intervals", "kept", "posterior"],
     "G labels": ["relabel"],
     "G after sampling": [
         "bootstrap replicates",
@@ -104,7 +106,7 @@ ROWS = {
 }
 SIBLINGS_APART = ("E inference", "G after sampling")
 # (importer, imported): upward, inside a function, for the sake of a method of a result.
-LAZY_UPWARD: set[tuple[str, str]] = {("priors", "carry_over")}
+LAZY_UPWARD: set[tuple[str, str]] = {("priors", "carry_over"), ("priors", "overall")}
 # Who may import a heavy library: names of rooms, or all from a row on.
 F_DOWN = "FGHI"
 LIBRARIES = {

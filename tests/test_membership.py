@@ -86,7 +86,7 @@ def test_blocks_do_not_show(posterior, monkeypatch):
     whole = membership(posterior)
     monkeypatch.setattr(bayesgmm.blocks, "BLOCK_BYTES", 8 * 100 * 2 * 7)
     sizes = []
-    blocks = bayesgmm.blocks.responsibility_blocks
+    blocks = bayesgmm.blocks.responsibilities_of
 
     def counted(*arguments):
         for rows, block in blocks(*arguments):
@@ -95,7 +95,7 @@ def test_blocks_do_not_show(posterior, monkeypatch):
 
     # The package's attribute of this name is the function.
     module = import_module("bayesgmm.membership")
-    monkeypatch.setattr(module, "responsibility_blocks", counted)
+    monkeypatch.setattr(module, "responsibilities_of", counted)
     xr.testing.assert_allclose(membership(posterior), whole, rtol=1e-12)
     assert sizes == [7, 7, 7, 7, 2]
 

@@ -23,13 +23,15 @@ def expect_gaps(X, sample_weight, starts, log_weights, means, covariances):
     sample_weight : array of shape (n_observations,)
     starts : array of int, shape (n_patterns + 1,)
         Where a pattern begins, and the end.
-    log_weights, means, covariances : arrays
+    log_weights : array of shape (n_patterns, n_components)
+        -inf where rows of a pattern cannot come from.
+    means, covariances : arrays
         Of the mixture.
 
     Returns
     -------
-    log_likelihood : float
-        Weighted.
+    rows : array of shape (n_observations,)
+        Log-likelihoods, weighted.
     counts, sums, outer_products : arrays
         The fields of `SufficientStatistics`.
     """
@@ -38,18 +40,18 @@ def expect_gaps(X, sample_weight, starts, log_weights, means, covariances):
     outer_products = np.zeros((n_components, d, d))
     order, lower = np.empty(d, np.int64), np.empty((n_components, d, d))
     z, joint = np.empty((n_components, longest, d)), np.empty((longest, n_components))
-    gap, log_likelihood = np.empty(d), 0.0
+    gap, scores = np.empty(d), np.empty(len(X))
     for p in range(len(starts) - 1):
         rows, weight = X[starts[p] : starts[p + 1]], sample_weight[starts[p] :]
         n_seen = _observed_first(rows[0], order)
         for k in range(n_components):
             log_root = _factor(covariances[k], order, n_seen, lower[k])
-            offset = log_weights[k] - log_root - n_seen * _HALF_LOG_2PI
+            offset = log_weights[p, k] - log_root - n_seen * _HALF_LOG_2PI
             for n in range(len(rows)):
                 square = _solve(rows[n], means[k], order, n_seen, lower[k], z[k, n])
                 joint[n, k] = offset - 0.5 * square
         for n in range(len(rows)):
-            log_likelihood += _normalise(joint[n], weight[n])
+            scores[starts[p] + n] = _normalise(joint[n], weight[n])
         for k in range(n_components):
             count = 0.0
             for n in range(len(rows)):
@@ -57,14 +59,79 @@ def expect_gaps(X, sample_weight, starts, log_weights, means, covariances):
                 if r == 0.0:
                     continue
                 count += r
-                _expect(rows[n], means[k], order, n_seen, lower[k], z[k, n], gap)
+                z_n = z[k, n, :n_seen]
+                _complete(rows[n], means[k], order, n_seen, lower[k], z_n, gap)
                 for i in range(d):
                     sums[k, i] += r * gap[i]
                     for j in range(d):
                         outer_products[k, i, j] += r * gap[i] * gap[j]
             counts[k] += count
             _add_spread(count, order, n_seen, lower[k], outer_products[k])
-    return log_likelihood, counts, sums, outer_products
+    return scores, counts, sums, outer_products
+
+
+@fast
+def draw_gaps(
+    rng, X, repeats, starts, log_weights, means, covariances, counts, sums, outers
+):
+    """Draw the component of every row, then what is missing of it; add the moments.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    X, starts, log_weights, means, covariances : arrays
+        As for `expect_gaps`.
+    repeats : array of shape (n_observations,), float64
+        How many observations each row stands for, each with a label and completed
+        values of its own.
+    counts, sums, outers : arrays
+        What is added to: the fields of `SufficientStatistics`, or arrays with more
+        features than there are.
+
+    Returns
+    -------
+    float
+        The log-likelihood of what was observed, whatever the labels.
+    """
+    n_components, d = means.shape
+    order, lower = np.empty(d, np.int64), np.empty((n_components, d, d))
+    z, joint = np.empty((n_components, d)), np.empty(n_components)
+    offsets, gap, score = np.empty(n_components), np.empty(d), 0.0
+    for p in range(len(starts) - 1):
+        rows, times = X[starts[p] : starts[p + 1]], repeats[starts[p] :]
+        n_seen = _observed_first(rows[0], order)
+        for k in range(n_components):
+            log_root = _factor(covariances[k], order, n_seen, lower[k])
+            offsets[k] = log_weights[p, k] - log_root - n_seen * _HALF_LOG_2PI
+        for n in range(len(rows)):
+            for k in range(n_components):
+                square = _solve(rows[n], means[k], order, n_seen, lower[k], z[k])
+                joint[k] = offsets[k] - 0.5 * square
+            n_times = int(times[n])
+            score += n_times * _normalise(joint, 1.0) if n_times > 0 else 0.0
+            for _ in range(n_times):
+                k = _draw(rng, joint)
+                for i in range(n_seen, d):
+                    z[k, i] = rng.standard_normal()
+                _complete(rows[n], means[k], order, n_seen, lower[k], z[k], gap)
+                counts[k] += 1.0
+                for i in range(d):
+                    sums[k, i] += gap[i]
+                    for j in range(d):
+                        outers[k, i, j] += gap[i] * gap[j]
+    return score
+
+
+@fast
+def _draw(rng, shares):
+    """Draw a component; never one without a share, if any has one."""
+    aim, below, last = rng.random(), 0.0, 0
+    for k in range(len(shares)):
+        if shares[k] > 0.0:
+            last, below = k, below + shares[k]
+            if aim < below:
+                return k
+    return last
 
 
 @fast
@@ -119,7 +186,7 @@ def _normalise(joint, weight):
         top = max(top, joint[k])
     if top == -np.inf:
         joint[:] = 0.0
-        return -np.inf
+        return -np.inf if weight != 0.0 else 0.0
     for k in range(len(joint)):
         joint[k] = np.exp(joint[k] - top)
         total += joint[k]
@@ -129,16 +196,20 @@ def _normalise(joint, weight):
 
 
 @fast
-def _expect(x, mean, order, n_seen, lower, z, gap):
-    """Fill the distance from the mean: as observed, or as expected given that."""
+def _complete(x, mean, order, n_seen, lower, z, gap):
+    """Fill the distance from the mean: as observed, or as lower z has it.
+
+    That is what is expected given the observed columns if `z` is of these alone, and
+    a draw if the rest of `z` are standard normal.
+    """
     for i in range(len(order)):
         if i < n_seen:
             gap[order[i]] = x[order[i]] - mean[order[i]]
         else:
-            expected = 0.0
-            for m in range(n_seen):
-                expected += lower[i, m] * z[m]
-            gap[order[i]] = expected
+            value = 0.0
+            for m in range(min(i + 1, len(z))):
+                value += lower[i, m] * z[m]
+            gap[order[i]] = value
 
 
 @fast

@@ -47,13 +47,13 @@ def log_likelihood_and_gradient(X, sample_weight, weights, means, cholesky):
     in_means = np.zeros((k, d))
     in_upper = np.zeros((k, d, d))
     for c in range(k):
-        _differentiate(upper[c], sums[c], outer_products[c], in_means[c], in_upper[c])
+        differentiate(upper[c], sums[c], outer_products[c], in_means[c], in_upper[c])
     in_cholesky = precision_cholesky_pullback(upper, in_upper, counts)
     return rows, counts / weights, in_means, in_cholesky
 
 
 @serial
-def _differentiate(upper, sums, outer_products, in_means, in_upper):
+def differentiate(upper, sums, outer_products, in_means, in_upper):
     """Fill the gradient of one component in its mean and precision factor."""
     d = len(sums)
     for j in range(d):

@@ -30,10 +30,36 @@ from bayesgmm.priors.means import MeansPrior
 from bayesgmm.priors.weights import WeightsPrior
 
 
-def add_weights(prior: WeightsPrior, add: Add, sizes):
+def add_weights(prior: WeightsPrior, add: Add, sizes, name: str = "weights"):
     """Declare the weights, tensor of shape (n_components,)."""
     weights = _WEIGHTS[type(prior)](prior, add, sizes[COMPONENT])
-    return add("weights", weights, (COMPONENT,), log_ratio)
+    return add(name, weights, (COMPONENT,), log_ratio)
+
+
+def add_shares(
+    prior: WeightsPrior, concentration: tuple[float, float], add: Add, sizes
+):
+    """Declare the weights of components and of noise, which sum to one.
+
+    Parameters
+    ----------
+    prior : WeightsPrior
+        Of the weights of components relative to their sum.
+    concentration : tuple of float
+        The weight of noise is Beta of these.
+    add, sizes
+
+    Returns
+    -------
+    tensor of shape (n_components + 1,)
+        That of noise is the last.
+    """
+    relative = add_weights(prior, add, sizes, "relative_weights")
+    beta = pm.Beta.dist(*map(as_constant, concentration))
+    noise = add("noise_weight", beta, (), UNSET)
+    weights = (1.0 - noise) * relative
+    pm.Deterministic("weights", weights, dims=(COMPONENT,))
+    return pt.concatenate([weights, noise[None]])
 
 
 def add_means(prior: MeansPrior, add: Add, sizes, lower):

@@ -34,7 +34,10 @@ def dispersed_starts(flat: FlatModel) -> list[Floats]:
             "Build it with `build_model(X, n_components, init=em)`.",
         )
     rows = target.table.values[:: -(-target.table.n_observations // MAX_ROWS)]
-    others = [_aligned(other, target.em, rows) for other in target.optima[1:]]
+    rows = rows[~np.isnan(rows).any(axis=1)]
+    others = target.optima[1:]
+    if target.allowed is None:  # where labels are known, components are numbered
+        others = [_aligned(other, target.em, rows) for other in others]
     return [flat.start, *filter(_is_finite, (_flat_values(flat, o) for o in others))]
 
 
@@ -44,7 +47,8 @@ def _aligned(other: MixtureParameters, em: MixtureParameters, rows):
     shared = responsibilities(rows, em.quadratics).T @ responsibilities(
         rows, other.quadratics
     )
-    return other.permute(linear_sum_assignment(-shared)[1])
+    k = em.n_components  # noise has no order
+    return other.permute(linear_sum_assignment(-shared[:k, :k])[1])
 
 
 def _flat_values(flat: FlatModel, optimum: MixtureParameters) -> Floats:

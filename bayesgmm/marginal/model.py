@@ -1,5 +1,7 @@
 """`build_model`: priors, covariance family and likelihood as a plain `pm.Model`."""
 
+from typing import Any
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -14,9 +16,10 @@ from bayesgmm.dims import (
     OBSERVATION,
     PAIR,
 )
-from bayesgmm.marginal.beliefs import add_means, add_weights
+from bayesgmm.marginal.beliefs import add_means, add_shares, add_weights
 from bayesgmm.marginal.distribution import MvNormalMixture
 from bayesgmm.marginal.inverse_wishart import add_inverse_wishart
+from bayesgmm.marginal.observed import PartlyObserved
 from bayesgmm.marginal.spread import add_factors, pairs
 from bayesgmm.marginal.start import Start, em_start
 from bayesgmm.marginal.structure import (
@@ -43,6 +46,10 @@ def build_model(
     priors: Priors | None = None,
     init=None,
     sample_weight=None,
+    weight_kind: str = "frequency",
+    labels=None,
+    missing: str = "error",
+    noise=None,
 ) -> pm.Model:
     """Build a Gaussian mixture with priors as a plain PyMC model.
 
@@ -61,6 +68,10 @@ def build_model(
         posterior does not depend on it.
     sample_weight : array-like of shape (n_observations,), optional
         Multiplies each row's log-likelihood.
+    weight_kind, labels, missing, noise
+        As in `GaussianMixture` and its `fit`: what weights mean, the components of rows
+        where they are known, whether rows may have missing values (summed out), and a
+        component of uniform density, by default that of `init`.
 
     Returns
     -------
@@ -78,6 +89,10 @@ def build_model(
 
         The observed variable is ``x``, its data ``X``. Labels are summed out.
 
+        With noise there are ``noise_weight``, a priori Beta(1, n_components), and
+        ``relative_weights``, to which the prior on weights applies; ``weights`` sum to
+        one minus that of noise.
+
     Raises
     ------
     InputError
@@ -92,23 +107,27 @@ def build_model(
             priors=priors,
             init=init,
             sample_weight=sample_weight,
+            weight_kind=weight_kind,
+            labels=labels,
+            missing=missing,
+            noise=noise,
         )
     )
 
 
 def model_of(target: Target) -> pm.Model:
     """Return `build_model` of what was checked already."""
-    table, weight = target.table, target.sample_weight
+    table = target.table
     form, look_up = _FORMS[type(target.priors.covariances)]
     structure = look_up(target.covariance_type, table.n_features)
     start = None
     if target.em is not None:
-        start = em_start(table.values, target.em, structure, weight)
+        start = em_start(target, structure)
     coords = _coords(table, target.n_components, structure)
     with pm.Model(coords=coords, check_bounds=False) as model:
         variables = _Variables(structure, start, coords)
-        mixture = _add_parameters(variables, target.priors, form)
-        _add_observations(mixture, table, weight)
+        mixture = _add_parameters(variables, target, form)
+        _add_observations(mixture, target)
     # What PyMC knows nothing of: the reference for labels, and other samplers' needs.
     model.target = target
     return model
@@ -165,26 +184,46 @@ _FORMS = {
 }
 
 
-def _add_parameters(variables: _Variables, priors, form):
+def _add_parameters(variables: _Variables, target: Target, form):
     """Declare weights, means and covariances; return these with lower factors."""
-    weights = add_weights(priors.weights, variables.add, variables.sizes)
+    priors, add, sizes = target.priors, variables.add, variables.sizes
+    if target.noise is None:
+        weights = add_weights(priors.weights, add, sizes)
+    else:
+        concentration = target.noise_concentration
+        weights = add_shares(priors.weights, concentration, add, sizes)
     lower = form(
         variables.structure,
         priors.covariances,
-        variables.add,
-        variables.sizes,
+        add,
+        sizes,
         variables.base,
     )
-    means = add_means(priors.means, variables.add, variables.sizes, lower)
+    means = add_means(priors.means, add, sizes, lower)
     if "covariances" not in variables.structure.dims:
         covariances = pt.matmul(lower, lower.mT)
         pm.Deterministic("covariances", covariances, dims=DIMS["covariances"])
     return weights, means, lower
 
 
-def _add_observations(mixture, table, sample_weight):
+def _add_observations(mixture, target: Target):
     rows = (OBSERVATION, FEATURE)
-    data = pm.Data("X", table.values, dims=rows)
-    if sample_weight is not None:
-        sample_weight = pm.Data("sample_weight", sample_weight, dims=OBSERVATION)
-    MvNormalMixture("x", *mixture, sample_weight, observed=data, dims=rows)
+    data = _add_rows(target.table.values, rows)
+    weight = target.sample_weight
+    if weight is not None:
+        weight = pm.Data("sample_weight", weight, dims=OBSERVATION)
+    for name, (dims, values) in target.kept.items():
+        pm.Data(name, values, dims=dims)
+    if target.is_plain:
+        MvNormalMixture("x", *mixture, weight, observed=data, dims=rows)
+        return
+    PartlyObserved("x", *mixture, target, weight, observed=data, dims=rows)
+
+
+def _add_rows(X, dims):
+    """Declare the rows; `pm.Data` itself refuses missing values."""
+    if not np.isnan(X.min()):
+        return pm.Data("X", X, dims=dims)
+    data: Any = pm.Data("X", np.zeros_like(X), dims=dims)
+    data.set_value(X)
+    return data

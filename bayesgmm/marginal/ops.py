@@ -58,49 +58,6 @@ def register(op_class):
 
 
 @register
-class MixtureLogLikelihood(KernelOp):
-    """Log-likelihood of each row, and the gradient of their sum.
-
-    Inputs: X (n, d), sample_weight (n,) or (1,), weights (k,), means (k, d) and
-    cholesky (k, d, d). Outputs: rows (n,), and gradients like the last three inputs.
-    """
-
-    kernel = staticmethod(likelihood.log_likelihood_and_gradient)
-
-    def make_node(self, X, sample_weight, weights, means, cholesky):
-        inputs = as_floats(X, sample_weight, weights, means, cholesky)
-        rows = pt.tensor(dtype="float64", shape=(inputs[0].type.shape[0],))
-        return Apply(self, inputs, [rows, *(v.type() for v in inputs[2:])])
-
-    def infer_shape(self, node, shapes):  # noqa: ARG002
-        return [(shapes[0][0],), *shapes[2:]]
-
-    def pullback(self, inputs, outputs, cotangents):
-        cotangent, *others = cotangents
-        if not all(isinstance(g.type, DisconnectedType) for g in others):
-            raise NotImplementedError("second derivatives of the mixture likelihood")
-        data = [grad_not_implemented(self, i, inputs[i]) for i in (0, 1)]
-        return [*data, *_scaled_gradient(inputs, outputs, cotangent)]
-
-
-def _scaled_gradient(inputs, outputs, cotangent):
-    try:  # the plain sum of rows: the gradient is there already
-        scale = get_underlying_scalar_constant_value(_without_empty_sums(cotangent))
-        return [scale * gradient for gradient in outputs[1:]]
-    except NotScalarConstantError:  # ADVI, tempering
-        return mixture_gradient(cotangent, *inputs, *outputs[1:])
-
-
-def _without_empty_sums(variable):
-    """Look through sums over no axis, which broadcasting leaves in gradients."""
-    while variable.owner and isinstance(variable.owner.op, Sum):
-        if variable.owner.op.axis != ():
-            break
-        variable = variable.owner.inputs[0]
-    return variable
-
-
-@register
 class MixtureGradient(KernelOp):
     """Gradient of rows weighted by a cotangent; only scaled if that is constant."""
 
@@ -112,6 +69,49 @@ class MixtureGradient(KernelOp):
 
     def infer_shape(self, node, shapes):  # noqa: ARG002
         return list(shapes[-3:])
+
+
+@register
+class MixtureLogLikelihood(KernelOp):
+    """Log-likelihood of each row, and the gradient of their sum.
+
+    Inputs: X (n, d), sample_weight (n,) or (1,), weights (k,), means (k, d) and
+    cholesky (k, d, d). Outputs: rows (n,), and gradients like the last three inputs.
+    """
+
+    kernel = staticmethod(likelihood.log_likelihood_and_gradient)
+    gradient = MixtureGradient()
+
+    def make_node(self, *inputs):
+        inputs = as_floats(*inputs)
+        rows = pt.tensor(dtype="float64", shape=(inputs[0].type.shape[0],))
+        return Apply(self, inputs, [rows, *(v.type() for v in inputs[-3:])])
+
+    def infer_shape(self, node, shapes):  # noqa: ARG002
+        return [(shapes[0][0],), *shapes[-3:]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        cotangent, *others = cotangents
+        if not all(isinstance(g.type, DisconnectedType) for g in others):
+            raise NotImplementedError("second derivatives of the mixture likelihood")
+        data = [grad_not_implemented(self, i, v) for i, v in enumerate(inputs[:-3])]
+        return [*data, *self._scaled_gradient(inputs, outputs, cotangent)]
+
+    def _scaled_gradient(self, inputs, outputs, cotangent):
+        try:  # the plain sum of rows: the gradient is there already
+            scale = get_underlying_scalar_constant_value(_without_empty_sums(cotangent))
+            return [scale * gradient for gradient in outputs[1:]]
+        except NotScalarConstantError:  # ADVI, tempering
+            return self.gradient(cotangent, *inputs, *outputs[1:])
+
+
+def _without_empty_sums(variable):
+    """Look through sums over no axis, which broadcasting leaves in gradients."""
+    while variable.owner and isinstance(variable.owner.op, Sum):
+        if variable.owner.op.axis != ():
+            break
+        variable = variable.owner.inputs[0]
+    return variable
 
 
 @register
@@ -181,6 +181,5 @@ class LogRatioWeightsPullback(KernelOp):
 log_ratio_weights = LogRatioWeights()
 log_ratio_weights_pullback = LogRatioWeightsPullback()
 mixture_log_likelihood = MixtureLogLikelihood()
-mixture_gradient = MixtureGradient()
 covariance_cholesky = CovarianceCholesky()
 covariance_cholesky_pullback = CovarianceCholeskyPullback()

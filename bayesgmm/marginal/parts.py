@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, logit
 
 from bayesgmm._typing import Floats
 from bayesgmm.charts import contrasts, roots_of
@@ -14,7 +15,7 @@ from bayesgmm.kernels.simplex import shapes_from_contrasts, weights_from_log_rat
 from bayesgmm.marginal.structure import Structure
 from bayesgmm.parameters import MixtureParameters
 
-SMALLEST_WEIGHT = 1e-8
+SMALLEST_WEIGHT, SMALLEST_NOISE = 1e-8, 1e-4
 LARGEST_CORRELATION = 1 - 1e-8
 
 
@@ -52,6 +53,10 @@ def _only(array, dims):
 def _weights(mixture):
     weights = np.maximum(mixture.weights, SMALLEST_WEIGHT)
     return weights / weights.sum()
+
+
+def _noise_weight(mixture):
+    return np.clip(mixture.noise.weight, SMALLEST_NOISE, 1 - SMALLEST_NOISE)
 
 
 def _sds(mixture):
@@ -138,14 +143,17 @@ def _exp(numbers, value):  # noqa: ARG001
     return np.exp(numbers)
 
 
+_WEIGHTS = Part(
+    _weights, _free_weights, lambda numbers, _: weights_from_log_ratios(numbers)
+)
 _MATRICES = Part(lambda m: m.covariances, _free_matrices, _matrices_back)
 
 PARTS = {
     "covariances": _MATRICES,
     "common_covariance": _MATRICES,
-    "weights": Part(
-        _weights, _free_weights, lambda numbers, _: weights_from_log_ratios(numbers)
-    ),
+    "weights": _WEIGHTS,
+    "relative_weights": _WEIGHTS,
+    "noise_weight": Part(_noise_weight, logit, lambda numbers, _: expit(numbers)),
     "means": Part(lambda m: m.means, np.array, lambda numbers, _: numbers),
     "standard_deviations": Part(_sds, np.log, _exp),
     "partial_correlations": Part(

@@ -22,7 +22,7 @@ from bayesgmm.priors.hyper import FDistribution, Gamma
 from bayesgmm.priors.means import NormalGammaMeans, NormalMeans, ScaledNormalMeans
 from bayesgmm.priors.sizes import BetaNegativeBinomialSizes, UniformSizes
 from bayesgmm.priors.weights import Dirichlet, StickBreaking
-from bayesgmm.validation import check_sample_weight, check_table
+from bayesgmm.validation import MISSING, check_sample_weight, check_table
 
 CONCENTRATION = 1.0
 # A prior mean is anywhere in the bulk of the data or a little beyond.
@@ -158,6 +158,7 @@ def default_priors(
     *,
     kind: str = "default",
     sample_weight=None,
+    missing: str = "error",
 ) -> Priors:
     """Return priors scaled to the data.
 
@@ -184,6 +185,9 @@ def default_priors(
         "richardson_green" : the same with the prior of [5]_.
     sample_weight : array-like of shape (n_observations,), optional
         How often each row counts: a row of weight 0 moves no prior.
+    missing : {"error", "fiml"}
+        "fiml" takes rows with NaN: moments are then those of one component fitted to
+        what was observed.
 
     Returns
     -------
@@ -212,19 +216,28 @@ def default_priors(
     """
     make = PRESETS[check_choice("kind", kind, PRESETS)]
     n_components = check_count("n_components", n_components)
-    table = check_table(X)
-    covariance_family(covariance_type, table.n_features)
+    table = check_table(X, check_choice("missing", missing, MISSING))
+    family = covariance_family(covariance_type, table.n_features)
     check_fittable(table, n_components)
     weight = check_sample_weight(sample_weight, table.n_observations)
-    overall = Overall.of(table.values, weight)
+    overall = _overall(table.values, weight, family)
     counted = table.values if weight is None else table.values[weight > 0]
     return make(
         _Data(
             overall=overall,
-            median=np.median(counted, axis=0),
-            lowest=counted.min(axis=0),
-            highest=counted.max(axis=0),
+            median=np.nanmedian(counted, axis=0),
+            lowest=np.nanmin(counted, axis=0),
+            highest=np.nanmax(counted, axis=0),
             n_components=n_components,
             names=table.feature_names,
         )
     )
+
+
+def _overall(X, weight, family) -> Overall:
+    """Return the moments of all rows; with gaps those of one component, by EM."""
+    if not np.isnan(X.min()):
+        return Overall.of(X, weight)
+    from bayesgmm.overall import find_overall  # below, as EM is
+
+    return find_overall(X, weight, family)

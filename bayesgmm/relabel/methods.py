@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesgmm._typing import Floats, Ints, Quadratics
+from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_choice
-from bayesgmm.blocks import responsibility_blocks
-from bayesgmm.kernels.reduce import labels, log_likelihood_draws
+from bayesgmm.blocks import partition_of, responsibilities_of, total_log_likelihoods
+from bayesgmm.kept import observations_of, read_allowed
+from bayesgmm.known_labels import interchangeable
 from bayesgmm.posterior import (
+    Draws,
     matching_parameters,
-    observations_of,
     read_draws,
     sample_stat,
 )
@@ -36,6 +37,8 @@ def relabel(
     posterior: xr.DataTree, method: str = "ecr", reference: Any = None, X: Any = None
 ) -> xr.DataTree:
     """Give the components of every draw the same names.
+
+    Components that known labels tell apart keep their places, and so does noise.
 
     Parameters
     ----------
@@ -68,17 +71,17 @@ def relabel(
         If the reference has other components or features, or there are no data.
     """
     find = METHODS[check_choice("method", method, METHODS)]
-    draws = read_draws(posterior)
-    rows = _thin(observations_of(posterior, draws.feature_names, X).values)
-    quadratics = draws.quadratics
+    draws = read_draws(posterior, noisy=True)
+    table = observations_of(posterior, draws.feature_names, X, gappy=True)
+    rows = _thin(table.values)
     if reference is None:
-        pivot, names = _best_draw(posterior, rows, quadratics), None
+        pivot, names = _best_draw(posterior, rows, draws), None
     else:
         matching = matching_parameters(reference, draws, "reference")
-        pivot = labels(rows, matching.quadratics)
+        pivot = partition_of(rows, draws.only(matching))
         names = matching.component_names
-    blocks = partial(responsibility_blocks, rows, quadratics)
-    found = find(blocks, pivot, draws.n_components)
+    classes = interchangeable(read_allowed(posterior), draws.n_components)
+    found = _find(find, rows, draws, pivot, classes)
     shape = (draws.n_chains, draws.n_draws)
     relabelled = permute(
         posterior,
@@ -92,14 +95,45 @@ def relabel(
     return name_components(relabelled, names)
 
 
+def _find(find, rows, draws, pivot, classes) -> Relabelling:
+    """Find the permutations among components that labels do not tell apart.
+
+    Each class is compared on the rows that the pivot gives it; noise stays where it is.
+    """
+    n_samples, k = draws.n_samples, draws.n_components
+    permutations, confidence = np.tile(np.arange(k), (n_samples, 1)), np.ones(n_samples)
+    objective, n_iterations = 0.0, 0
+    for number in np.unique(classes):
+        members = np.flatnonzero(classes == number)
+        kept = np.isin(pivot, members)
+        if len(members) == 1 or not kept.any():
+            continue
+        own = np.searchsorted(members, pivot[kept])
+        blocks = partial(_blocks, rows[kept], draws, members)
+        found = find(blocks, own, len(members))
+        permutations[:, members] = members[found.permutations]
+        confidence = np.minimum(confidence, found.confidence)
+        objective += found.objective
+        n_iterations = max(n_iterations, found.n_iterations)
+    return Relabelling(permutations, confidence, objective, n_iterations)
+
+
+def _blocks(rows, draws, members):
+    """Yield rows, and what they have of some of the components."""
+    for places, shares in responsibilities_of(rows, draws):
+        yield (
+            places,
+            shares[..., members] if len(members) < shares.shape[-1] else shares,
+        )
+
+
 def _thin(X: Floats) -> Floats:
     return np.ascontiguousarray(X[:: -(-len(X) // MAX_ROWS)])
 
 
-def _best_draw(posterior, X, quadratics: Quadratics) -> Ints:
+def _best_draw(posterior, X, draws: Draws) -> Ints:
     """Return the partition of the draw with the highest log-density."""
     scores = sample_stat(posterior, "lp")
     if scores is None or not np.isfinite(scores).any():
-        scores = log_likelihood_draws(X, quadratics)
-    best = int(np.nanargmax(scores))
-    return labels(X, Quadratics(*(part[best] for part in quadratics)))
+        scores = total_log_likelihoods(X, draws)
+    return partition_of(X, draws.take([int(np.nanargmax(scores))]))

@@ -1,0 +1,173 @@
+"""What a posterior keeps of its data: rows, weights, labels, the box of noise."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm._typing import Floats
+from bayesgmm.dims import (
+    ALLOWED,
+    COMPONENT,
+    FEATURE,
+    FEATURE_BIS,
+    NOISE_CORNER,
+    NOISE_EDGES,
+    NOISE_WEIGHT,
+    OBSERVATION,
+    SAMPLE_DIMS,
+)
+from bayesgmm.errors import InputError
+from bayesgmm.noise import Noise
+from bayesgmm.validation import Table, are_named, check_features, check_table
+
+CONSTANT_DATA = "constant_data"
+DATA_GROUPS = (CONSTANT_DATA, "observed_data")
+SAMPLE_WEIGHT = "sample_weight"
+
+
+def observations_of(
+    posterior: xr.DataTree,
+    feature_names: Sequence[str],
+    X: Any = None,
+    *,
+    gappy: bool = False,
+) -> Table:
+    """Return `X` as a checked table, or the data that the posterior itself holds.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+    feature_names : sequence of str
+        Of its draws.
+    X : array-like of shape (n_observations, n_features) or data frame, optional
+        By default the only variable of that many features in the groups of
+        `DATA_GROUPS`.
+    gappy : bool
+        Whether the caller understands missing values. They are then let through if the
+        posterior is of data with some.
+
+    Raises
+    ------
+    InputError
+        If the features are not those of the posterior, or there are no data at all.
+    """
+    n_features = len(feature_names)
+    held = _stored_data(posterior, n_features)
+    X = held if X is None else X
+    if X is None:
+        raise InputError(
+            "X",
+            "be given where the posterior does not hold its data",
+            f"no single table of {n_features} features in {' or '.join(DATA_GROUPS)}",
+            "Pass the observations of the fit as `X`.",
+        )
+    if held is None or not np.isnan(held.values.min()):
+        gappy = False
+    table = check_table(X, "fiml" if gappy else None)
+    check_features(table, feature_names, are_named(feature_names))
+    return table
+
+
+def fitted_observations(
+    posterior: xr.DataTree, feature_names: Sequence[str], X: Any = None
+) -> Table:
+    """Return the observations that the posterior was fitted to, as a checked table.
+
+    Parameters
+    ----------
+    posterior, feature_names, X
+        As for `observations_of`.
+
+    Raises
+    ------
+    InputError
+        As in `observations_of`, and if `X` is not what the posterior holds.
+    """
+    table = observations_of(posterior, feature_names, X, gappy=True)
+    held = _stored_data(posterior, len(feature_names))
+    if X is None or held is None:
+        return table
+    stored, given = held.values, table.values
+    same = stored.shape == given.shape and (
+        (stored == given) | (np.isnan(stored) & np.isnan(given))
+    ).all(axis=1)
+    if np.all(same):
+        return table
+    raise InputError(
+        "X",
+        "be the observations of the fit, in their order",
+        f"other values, the first in row {np.argmin(same)}"
+        if np.ndim(same)
+        else f"{table.n_observations} rows where the posterior holds {len(stored)}",
+        "Leave `X` out: the posterior holds its data.",
+    )
+
+
+def _stored_data(posterior: xr.DataTree, n_features: int) -> xr.DataArray | None:
+    """Return the only table of so many features, None if there is none."""
+    for group in DATA_GROUPS:
+        variables = posterior[group].data_vars if group in posterior.children else {}
+        tables = [
+            variable
+            for name, variable in variables.items()
+            if variable.ndim == 2
+            and variable.shape[1] == n_features
+            and name not in (ALLOWED, NOISE_EDGES)
+        ]
+        if len(tables) == 1:
+            return tables[0]
+    return None
+
+
+def fitted_sample_weight(posterior: xr.DataTree, n_observations: int) -> Floats:
+    """Return the weight of each row in the fit: what the posterior holds, or ones."""
+    held = posterior.children.get(CONSTANT_DATA, {})
+    if SAMPLE_WEIGHT not in held:
+        return np.ones(n_observations)
+    return np.asarray(held[SAMPLE_WEIGHT], dtype=np.float64)
+
+
+def read_allowed(posterior: xr.DataTree) -> Any:
+    """Return which components each row may come from, None if nothing is known.
+
+    Returns
+    -------
+    array of bool, shape (n_observations, n_components), or None
+    """
+    held = posterior.children.get(CONSTANT_DATA, {})
+    if ALLOWED not in held:
+        return None
+    return held[ALLOWED].transpose(OBSERVATION, COMPONENT).values.astype(bool)
+
+
+def read_noise(
+    posterior: xr.DataTree, group: xr.Dataset
+) -> tuple[Noise | None, Floats | None]:
+    """Return the box of noise, and its weight in every draw; None where is none.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+    group : Dataset
+        Its draws.
+
+    Raises
+    ------
+    InputError
+        If there are draws of the weight, but no box.
+    """
+    if NOISE_WEIGHT not in group:
+        return None, None
+    held = posterior.children.get(CONSTANT_DATA, {})
+    if NOISE_CORNER not in held or NOISE_EDGES not in held:
+        raise InputError(
+            "posterior",
+            f"hold `{NOISE_CORNER}` and `{NOISE_EDGES}` where it has `{NOISE_WEIGHT}`",
+            f"no such variable in {CONSTANT_DATA}",
+            "Pass all groups that `bayesgmm.sample` returned.",
+        )
+    edges = np.asarray(held[NOISE_EDGES].transpose(FEATURE_BIS, FEATURE))
+    weight = group[NOISE_WEIGHT].transpose(*SAMPLE_DIMS).values.ravel()
+    return Noise(0.0, np.asarray(held[NOISE_CORNER]), edges), weight

@@ -1,0 +1,98 @@
+"""The door for labels: which components each row may come from."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesgmm._typing import Ints
+from bayesgmm.errors import InputError
+
+
+def check_labels(labels: Any, n_observations: int, n_components: int) -> Any:
+    """Check known labels and return which components each row may come from.
+
+    Parameters
+    ----------
+    labels : array-like or None
+        Of shape (n_observations,): 0, 1, ... where known; -1, NaN or None where not.
+        Or of booleans, shape (n_observations, n_components): which may be.
+    n_observations, n_components : int
+
+    Returns
+    -------
+    array of bool, shape (n_observations, n_components), or None
+    """
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.dtype == bool:
+        return _check_allowed(array, n_observations, n_components)
+    numbers = _as_numbers(array, n_observations, n_components)
+    return (numbers[:, None] == np.arange(n_components)) | (numbers[:, None] == -1)
+
+
+def _check_allowed(allowed, n_observations, n_components):
+    shape = (n_observations, n_components)
+    if allowed.shape != shape:
+        raise InputError(
+            "labels",
+            f"have shape {shape} if it is a table of booleans",
+            f"shape {allowed.shape}",
+            "Say for every row which components it may come from.",
+        )
+    empty = np.flatnonzero(~allowed.any(axis=1))
+    if len(empty):
+        raise InputError(
+            "labels",
+            "allow every row at least one component",
+            f"none at row {empty[0]}",
+            "Allow all components where nothing is known.",
+        )
+    return allowed
+
+
+def _as_numbers(array, n_observations, n_components):
+    rule = f"be whole numbers 0 to {n_components - 1}, or -1 where unknown"
+    if array.shape != (n_observations,):
+        raise InputError(
+            "labels",
+            f"have one entry a row of `X`, shape ({n_observations},)",
+            f"shape {array.shape}",
+            "Give one label for every observation, -1 where it is not known.",
+        )
+    try:
+        numbers = np.where(pd.isna(array), -1, array).astype(np.float64)
+    except (TypeError, ValueError):
+        text = next(each for each in array.tolist() if isinstance(each, str))
+        raise InputError(
+            "labels", rule, repr(text), "Number the known groups from 0."
+        ) from None
+    bad = np.flatnonzero(~np.isin(numbers, np.arange(-1, n_components)))
+    if len(bad):
+        raise InputError(
+            "labels",
+            rule,
+            f"{numbers[bad[0]]:g} at row {bad[0]}",
+            "Number the known groups from 0, or raise `n_components`.",
+        )
+    return numbers
+
+
+def interchangeable(allowed: Any, n_components: int) -> Ints:
+    """Number the components so that those with one number may change places.
+
+    Labels tell two components apart if some row may come from one and not the other.
+
+    Parameters
+    ----------
+    allowed : array of bool, shape (n_observations, n_components), or None
+    n_components : int
+
+    Returns
+    -------
+    array of int, shape (n_components,)
+    """
+    if allowed is None:
+        return np.zeros(n_components, dtype=np.intp)
+    return np.unique(allowed, axis=1, return_inverse=True)[1].ravel()
