@@ -95,7 +95,8 @@ def membership(
 def _summarise_all(X, draws: Draws, probability: float) -> Summary:
     """Fill the summary a few rows at a time, whose draws stay in cache."""
     n, k = len(X), draws.n_shares
-    summary = Summary(*(np.empty((n, k)) for _ in range(4)), np.empty(n))
+    tables = np.empty((4, n, k))
+    summary = Summary(tables[0], tables[1], tables[2], tables[3], np.empty(n))
     for rows, block in responsibilities_of(X, draws):
 
         def fill(first, rows=rows, block=block):
