@@ -50,8 +50,18 @@ def test_step_by_step_leaves_a_picture(run):
 
 
 @pytest.mark.slow
-def test_em_alone_prints_the_best_few(run):
+def test_the_number_of_groups_is_drawn(run):
     variables, printed, files = run(BLOCKS[2])
+    assert "The chains agree" in printed
+    assert files == {"density.png"}
+    assert variables["five"]["posterior"].sizes["component"] == 5
+    size = variables["posterior"]["size"]
+    assert float(size["probability"].sum()) == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_em_alone_prints_the_best_few(run):
+    variables, printed, files = run(BLOCKS[3])
     assert printed.startswith("56 mixtures of 272 observations by BIC")
     assert variables["selection"].choose("bic") == (3, "EEE")  # mclust's choice too
     assert variables["bootstrap"]["posterior"].sizes["draw"] == 100
