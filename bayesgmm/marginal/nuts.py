@@ -1,11 +1,11 @@
-"""NUTS by nutpie, on the compiled log-posterior."""
+"""The No-U-Turn sampler on a posterior shifted and scaled, whoever takes the steps."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
-import nutpie
-from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayesgmm._typing import Floats
 from bayesgmm.chains import run_chains
@@ -16,26 +16,18 @@ from bayesgmm.marginal.mode import LogPosterior, find_mode
 from bayesgmm.progress import announce
 from bayesgmm.sampled import Settings, most_draws
 
-# nutpie's names, and what PyMC's own sampler calls the same quantities.
-STATS = {
-    "logp": "lp",
-    "diverging": "diverging",
-    "depth": "tree_depth",
-    "maxdepth_reached": "reached_max_treedepth",
-    "n_steps": "n_steps",
-    "energy": "energy",
-    "step_size": "step_size",
-    "mean_tree_accept": "acceptance_rate",
-}
-# How often a chain looks whether it is done, in seconds.
-PATIENCE = 0.02
 # Uniform numbers of this width have variance 1: starts are as far apart as draws.
 WIDTH = np.sqrt(3.0)
 # Draws of a normal posterior lie this far below its mode, in units of their spread.
 DEPTH = 4.0
 
+# Draws of shape (n_draws, n), and statistics by PyMC's names.
+Chain = tuple[Floats, dict[str, np.ndarray]]
+# Chains of one log-density, from a start, with a seed, until done or stopped.
+Backend = Callable[[LogPosterior, Settings], Callable[[Floats, int, Event], Chain]]
 
-def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
+
+def sample_nuts(flat: FlatModel, settings: Settings, backend: Backend) -> FlatDraws:
     """Run the No-U-Turn sampler; an interrupt keeps the draws made so far.
 
     If the model was built with ``init=em``, the sampler sees the posterior shifted to
@@ -53,13 +45,13 @@ def sample_nuts(flat: FlatModel, settings: Settings) -> FlatDraws:
     target = getattr(flat.model, "target", None)
     from_em = target is not None and target.em is not None
     views = [_view(log_posterior, start, from_em) for start in starts]
+    runs = [backend(view.log_density, settings) for view in views]
 
     def sample_chain(chain, stop):
-        view = views[chain % len(views)]
+        view, run = views[chain % len(views)], runs[chain % len(views)]
         rng = np.random.default_rng([settings.seed, chain])
         start = view.start(rng)
-        seed = int(rng.integers(2**63))
-        values, stats = _sample_chain(view.log_density, start, seed, settings, stop)
+        values, stats = run(start, int(rng.integers(2**63)), stop)
         return view.centre + values @ view.root.T, stats
 
     with announce("Sampling by NUTS", settings.progress):
@@ -109,64 +101,11 @@ def _view(log_posterior, start, from_em):
     return _View(log_posterior, start, np.eye(len(start)), 1.0)
 
 
-def _sample_chain(log_posterior, start, seed, settings, stop):
-    """Run one chain; a sampler of its own, so that an error in it stays there."""
-    errors = []
-
-    def guarded(x):  # nutpie cannot pass an error on
-        try:
-            return log_posterior(x)
-        except Exception as error:
-            errors.append(error)
-            return np.nan, np.full(len(x), np.nan)
-
-    handle = nutpie.sample(
-        _compiled(guarded, start),
-        draws=settings.draws,
-        tune=settings.tune,
-        chains=1,
-        cores=1,
-        seed=seed,
-        progress_bar=False,
-        save_warmup=False,
-        blocking=False,
-    )
-    tree = None
-    while tree is None:
-        try:
-            tree = handle.wait(timeout=PATIENCE)
-        except TimeoutError:
-            tree = handle.abort() if stop.is_set() or errors else None
-    if errors:
-        raise errors[0]
-    return _read(tree)
-
-
-def _compiled(log_posterior, start):
-    n = len(start)
-    return from_pyfunc(
-        n,
-        make_logp_fn=lambda: log_posterior,
-        make_expand_fn=lambda *_: lambda x: {"x": np.array(x)},
-        expanded_dtypes=[np.dtype("float64")],
-        expanded_shapes=[(n,)],
-        expanded_names=["x"],
-        make_initial_point_fn=lambda _: start.copy(),
-    )
-
-
-def _read(tree):
-    """Return the draws and the statistics of a chain."""
-    values = tree["posterior"]["x"].values[0]
-    stats = tree["sample_stats"].to_dataset()
-    return values, {
-        STATS[name]: stats[name].values[0] for name in STATS if name in stats
-    }
-
-
 def _stack(chains):
     """Stack chains, cut to what keeps most draws."""
     kept, n_draws = most_draws([len(values) for values, _ in chains])
+    if n_draws == 0:  # stopped during warm-up: there is nothing to keep
+        raise KeyboardInterrupt
     chains = [chains[c] for c in kept]
     values = np.stack([values[:n_draws] for values, _ in chains])
     names = chains[0][1]

@@ -1,6 +1,7 @@
 """Run a sampler on a PyMC model: the table of methods."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pymc as pm
@@ -11,12 +12,24 @@ from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
 from bayesgmm.marginal.laplace import sample_laplace
 from bayesgmm.marginal.nuts import sample_nuts
+from bayesgmm.marginal.nuts_nutpie import nutpie_chains
+from bayesgmm.marginal.nuts_stepwise import (
+    blackjax_chains,
+    numpyro_chains,
+    pymc_chains,
+)
 from bayesgmm.marginal.quantities import name_draws
 from bayesgmm.marginal.smc import sample_smc
 from bayesgmm.sampled import Sampled, Settings
 
+NUTS = {
+    "nuts": nutpie_chains,
+    "nuts_pymc": pymc_chains,
+    "nuts_numpyro": numpyro_chains,
+    "nuts_blackjax": blackjax_chains,
+}
 METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
-    "nuts": sample_nuts,
+    **{name: partial(sample_nuts, backend=each) for name, each in NUTS.items()},
     "advi": sample_advi,
     "fullrank_advi": sample_fullrank_advi,
     "laplace": sample_laplace,
@@ -43,6 +56,6 @@ def sample_model(model: Any, method: str, settings: Settings) -> Sampled:
         )
     flat = FlatModel(model)
     draws = METHODS[method](flat, settings)
-    if draws.values.shape[1] == 0:  # stopped during warm-up: there is nothing to keep
+    if draws.values.shape[1] == 0:  # stopped before there was anything to keep
         raise KeyboardInterrupt
     return name_draws(flat, draws)
