@@ -18,6 +18,7 @@ from bayesgmm.marginal.nuts_stepwise import (
     numpyro_chains,
     pymc_chains,
 )
+from bayesgmm.marginal.pathfinder import sample_pathfinder
 from bayesgmm.marginal.quantities import name_draws
 from bayesgmm.marginal.smc import sample_smc
 from bayesgmm.sampled import Sampled, Settings
@@ -33,6 +34,7 @@ METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
     "advi": sample_advi,
     "fullrank_advi": sample_fullrank_advi,
     "laplace": sample_laplace,
+    "pathfinder": sample_pathfinder,
     "smc": sample_smc,
 }
 
