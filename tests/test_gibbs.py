@@ -306,25 +306,6 @@ def priors_of(method):
     return bg.default_priors(three_groups(), 3, kind=KINDS[method])
 
 
-@pytest.mark.parametrize(
-    ("method", "module"), [("gibbs", "gibbs"), ("telescoping", "telescoping")]
-)
-def test_a_chain_that_dies_leaves_the_others(method, module, monkeypatch):
-    home = importlib.import_module(f"bayesgmm.{module}")
-    first, calls = home.first_parameters, []
-
-    def dies(target, rng):
-        calls.append(1)
-        if len(calls) == 2:
-            raise FloatingPointError("made to fail")
-        return first(target, rng)
-
-    monkeypatch.setattr(home, "first_parameters", dies)
-    with pytest.warns(PosteriorWarning, match=r"Chain 1 died.*made to fail"):
-        posterior = sample(method, three_groups(), cores=1)
-    assert posterior["posterior"].sizes["chain"] == 2
-
-
 def test_a_singular_covariance_ends_a_chain_and_is_never_returned():
     """Columns that are collinear but for a prior too small to count."""
     x = np.linspace(-1, 1, 40)

@@ -143,16 +143,6 @@ def test_components_are_ordered_as_em(faithful, posterior):
     np.testing.assert_allclose(means, faithful[1].means_, rtol=0.02)
 
 
-def test_same_seed_same_draws_whatever_the_cores(faithful):
-    model = faithful[2]
-    settings = {"draws": 30, "tune": 50, "chains": 2, "progress": False}
-    one = bg.sample(model, cores=1, random_seed=5, **settings)["posterior"]
-    two = bg.sample(model, cores=2, random_seed=5, **settings)["posterior"]
-    other = bg.sample(model, cores=2, random_seed=6, **settings)["posterior"]
-    assert one.to_dataset().equals(two.to_dataset())
-    assert not np.array_equal(one["means"], other["means"])
-
-
 def test_a_chain_that_dies_leaves_the_others(faithful, monkeypatch):
     compiled = FlatModel(faithful[2]).log_posterior()
     calls = iter(range(10**9))
@@ -196,7 +186,8 @@ def test_a_model_or_observations_are_the_same(faithful):
         (
             {"method": "nutz"},
             "`method` must be a known name; got 'nutz'. Did you mean 'nuts'? "
-            "Choose one of 'nuts', 'advi', 'fullrank_advi', 'laplace', 'smc', "
+            "Choose one of 'nuts', 'nuts_pymc', 'nuts_numpyro', 'nuts_blackjax', "
+            "'advi', 'fullrank_advi', 'laplace', 'pathfinder', 'smc', "
             "'gibbs', 'telescoping', 'cavi'.",
         ),
         (

@@ -81,6 +81,8 @@ def weighted_draws(
     except KeyboardInterrupt:
         interrupted = True
     lp = np.where(np.isnan(lp), -np.inf, lp)[:done]
+    if n_resampled is not None:  # of fewer draws, as many fewer
+        n_resampled = n_resampled * done // len(values)
     return FlatDraws(
         values[None, :done],
         {"lp": lp[None], "log_q": log_q[None, :done]},

@@ -1,7 +1,8 @@
 """NUTS by nutpie, on the compiled log-posterior."""
 
+import warnings
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Lock
 
 import numpy as np
 import nutpie
@@ -25,6 +26,8 @@ STATS = {
 }
 # How often a chain looks whether it is done, in seconds.
 PATIENCE = 0.02
+# Warning filters belong to all threads.
+_FILTERS = Lock()
 
 
 def nutpie_chains(
@@ -65,10 +68,17 @@ def _sample_chain(log_posterior, start, seed, settings, stop):
         try:
             tree = handle.wait(timeout=PATIENCE)
         except TimeoutError:
-            tree = handle.abort() if stop.is_set() or errors else None
+            tree = _abort(handle) if stop.is_set() or errors else None
     if errors:
         raise errors[0]
     return _read(tree)
+
+
+def _abort(handle):
+    """Return the draws so far; ArviZ warns where there are none."""
+    with _FILTERS, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found chain dimension")
+        return handle.abort()
 
 
 def _compiled(log_posterior, start):
