@@ -23,7 +23,7 @@ import bayesgmm as bg
 from bayesgmm import sweeping
 from bayesgmm.covariances import covariance_family
 from bayesgmm.dims import DIMS
-from bayesgmm.errors import InputError, PosteriorWarning
+from bayesgmm.errors import InputError
 from bayesgmm.gibbs import gibbs
 from bayesgmm.initialise import start_from_labels
 from bayesgmm.kernels import reduce
