@@ -108,20 +108,21 @@ def sample(
     weight_kind, labels, missing, noise
         As in `build_model`. All these are said with the observations, not with a model
         that has them already.
-    method : {"nuts", "advi", "fullrank_advi", "laplace", "smc", "gibbs", \
-"telescoping", "cavi"}
-        NUTS is exact in the long run. So is Gibbs sampling, which is quicker and takes
-        conjugate priors only, and telescoping, which also draws the number of
-        components. So, with many draws, is sequential Monte Carlo, "smc": it needs no
-        start, finds separate modes between which no chain would go, and estimates the
-        evidence (``attrs["log_evidence"]``, with the spread over chains), but is slow.
-        The others are approximate: "laplace" touches the
-        posterior at its mode with a t-distribution, by far the quickest; "advi" and
-        "fullrank_advi" fit a normal distribution, all in the unconstrained variables;
-        "cavi" fits one of the kind of its conjugate priors.
-        How good they are says ``attrs["pareto_k"]`` of the group ``posterior``: up to
-        0.7 they are usable, and draws of "laplace" then are resampled by their
-        importance weights; above it they are rough, with a warning.
+    method : str
+        Exact in the long run: "nuts", the No-U-Turn sampler by nutpie, or by another
+        package as "nuts_pymc", "nuts_numpyro" or "nuts_blackjax"; "gibbs", which is
+        quicker and takes conjugate priors only; "telescoping", which also draws the
+        number of components; with many draws "smc", sequential Monte Carlo, which needs
+        no start, finds modes between which no chain would go, and estimates the
+        evidence (``attrs["log_evidence"]``, with its spread over chains), but is slow.
+
+        Approximate: "laplace" touches the posterior at its mode with a t-distribution,
+        by far the quickest; "pathfinder" mixes the best normal distributions on
+        `chains` paths to a mode; "advi" and "fullrank_advi" fit a normal distribution,
+        all in the unconstrained variables; "cavi" fits one of the kind of its conjugate
+        priors. How good they are says ``attrs["pareto_k"]`` of the group ``posterior``:
+        up to 0.7 they are usable, and draws of "laplace" and "pathfinder" then are
+        resampled by their importance weights; above it they are rough, with a warning.
     draws, tune, chains : int
         Draws are per chain, after `tune` steps of warm-up. Approximations return
         ``draws * chains`` independent draws as one chain.

@@ -7,6 +7,7 @@ import stat
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from made_up import faithful_parameters, made_up_analysis
 
 from bayesgmm import GaussianMixture, datasets
 from bayesgmm.atomic import check_writable_folder, replacing
+from bayesgmm.diagnose import diagnose
 from bayesgmm.errors import InputError
 from bayesgmm.files import read_table, save_analysis
 from bayesgmm.naming import format_estimate, format_number, format_share, parameter_name
@@ -74,6 +76,18 @@ class TestStory:
     def test_command_gives_the_same_again(self, analysis):
         expected = "bayesgmm.fit(X, n_components=2, draws=100, random_seed=1)"
         assert tell(analysis).command == expected
+
+    def test_a_rough_approximation_is_called_so_everywhere(self, analysis, tmp_path):
+        """On the console as on the page, with the number and what to do."""
+        draws = analysis.posterior.copy()
+        draws["posterior"].attrs |= {"approximate": 1, "pareto_k": 0.9}
+        diagnosis = diagnose(draws, X=analysis.data)
+        rough = SimpleNamespace(**vars(analysis) | {"diagnosis": diagnosis})
+        page = write_report(rough, tmp_path / "report.html").read_text("utf-8")
+        for text in (summary_text(rough), page):
+            words = " ".join(re.sub("[│╭╮╰╯─]", " ", text).split())
+            assert "The draws are rough: Pareto k-hat is 0.90" in words
+            assert "compare with NUTS" in words
 
     def test_every_verdict_has_a_tone(self):
         assert set(TONES) == set(Verdict)

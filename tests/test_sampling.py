@@ -46,7 +46,7 @@ def tiny_model(case):
     return X, model
 
 
-def check_enumerated(posterior, truth, X):
+def check_enumerated(posterior, truth, X, error_of=standard_error):
     """Pairs and density within 4 Monte Carlo standard errors of all allocations."""
     group = posterior["posterior"]
     shape = group["weights"].shape[:2]
@@ -57,14 +57,14 @@ def check_enumerated(posterior, truth, X):
     pairs = np.triu_indices(len(X), 1)
     got, expected = together[:, :, *pairs], np.array(truth["psm"])[pairs]
     error = np.abs(got.mean(axis=(0, 1)) - expected)
-    assert (error < 4 * standard_error(got)).all()
+    assert (error < 4 * error_of(got)).all()
     density = [
         (weights * stats.norm.pdf(x, means, sds)).sum(1).reshape(shape)
         for (x,) in truth["grid"]
     ]
     density = np.stack(density, axis=-1)
     error = np.abs(density.mean(axis=(0, 1)) - truth["posterior_mean_density"])
-    assert (error < 4 * standard_error(density)).all()
+    assert (error < 4 * error_of(density)).all()
 
 
 @pytest.mark.parametrize("case", [0, 2])
@@ -76,19 +76,51 @@ def test_nuts_equals_enumeration(golden, case):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["nuts_pymc", "nuts_numpyro", "nuts_blackjax"])
+def test_other_steps_of_nuts_equal_enumeration(golden, method):
+    needed = {"nuts_numpyro": "numpyro", "nuts_blackjax": "blackjax"}.get(method)
+    if needed is not None:
+        pytest.importorskip(needed)
+    truth = golden("exact_tiny_nonconjugate.json")["cases"][0]
+    X, model = tiny_model(truth)
+    settings = {"draws": 1000, "random_seed": 3, "progress": False}
+    check_enumerated(bg.sample(model, method=method, **settings), truth, X)
+
+
+def between_chains(values):
+    """Return the standard error of a mean by its spread over independent chains."""
+    means = values.mean(axis=1)
+    return means.std(axis=0, ddof=1) / np.sqrt(len(means))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [0, 2])
 def test_smc_equals_enumeration(golden, case):
-    """The evidence too, within 4 standard errors over 4 populations."""
+    """The evidence too. Draws of one population depend on each other in no order."""
     truth = golden("exact_tiny_nonconjugate.json")["cases"][case]
     X, model = tiny_model(truth)
-    posterior = bg.sample(
-        model, method="smc", draws=2000, random_seed=3, progress=False
-    )
-    check_enumerated(posterior, truth, X)
+    settings = {"draws": 700, "chains": 16, "random_seed": 3, "progress": False}
+    posterior = bg.sample(model, method="smc", **settings)
+    check_enumerated(posterior, truth, X, between_chains)
     attrs = posterior["posterior"].attrs
-    error = attrs["log_evidence_sd"] / 2
+    error = attrs["log_evidence_sd"] / 4
     assert abs(attrs["log_evidence"] - truth["logml"]) < 4 * error
     assert error < 0.1
+
+
+def test_pathfinder_finds_a_normal_posterior():
+    """Far from the start and narrow: resampled draws have its mean and covariance."""
+    root = np.array([[0.1, 0.0, 0.0], [0.5, 2.0, 0.0], [-0.3, 1.0, 0.5]])
+    mean = np.array([3.0, -20.0, 7.0])
+    with pm.Model() as model:
+        pm.MvNormal("x", mean, chol=root, shape=3)
+    settings = {"draws": 1000, "random_seed": 5, "progress": False}
+    posterior = bg.sample(model, method="pathfinder", **settings)["posterior"]
+    assert posterior.attrs["pareto_k"] < 0.5
+    z = np.linalg.solve(root, (posterior["x"].values[0] - mean).T)
+    # Of 4,000 resampled from 16,000: standard errors are at most 1.5 / sqrt(4000).
+    np.testing.assert_allclose(z.mean(axis=1), 0.0, atol=4 * 1.5 / np.sqrt(4000))
+    np.testing.assert_allclose(np.cov(z), np.eye(3), atol=4 * 1.5 * np.sqrt(2 / 4000))
 
 
 @pytest.fixture(scope="module")
