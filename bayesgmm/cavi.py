@@ -79,7 +79,8 @@ def sample_cavi(target: Target, settings: Settings) -> Sampled:
     """
     start = time.perf_counter()
     prior = variational_prior(target)
-    best = max(_ascents(target, prior, settings.seed), key=lambda run: run.bounds[-1])
+    runs, interrupted = _ascents(target, prior, settings.seed)
+    best = max(runs, key=lambda run: run.bounds[-1])
     if not best.converged:
         _warn(best)
     fit = align(best.fit, target)
@@ -103,6 +104,7 @@ def sample_cavi(target: Target, settings: Settings) -> Sampled:
         coords,
         of_target | PARAMETERS,
         time.perf_counter() - start,
+        interrupted=interrupted,
         attrs={
             "approximate": 1,
             "elbo": best.bounds[-1],
@@ -203,9 +205,17 @@ def ascend(target: Target, prior: Variational, start: Quadratics) -> Ascent:
         fit = prior.update(statistics, quadratics.means)
 
 
-def _ascents(target, prior, seed) -> Iterator[Ascent]:
-    for start in _starts(target, seed):
-        yield ascend(target, prior, start)
+def _ascents(target, prior, seed) -> tuple[list[Ascent], bool]:
+    """Ascend from all starts, or from those that there is time for."""
+    runs: list[Ascent] = []
+    try:
+        for start in _starts(target, seed):
+            runs.append(ascend(target, prior, start))
+    except KeyboardInterrupt:
+        if not runs:
+            raise
+        return runs, True
+    return runs, False
 
 
 def _starts(target: Target, seed: int) -> Iterator[Quadratics]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm import chains
+from bayesgmm import cavi, chains
 from bayesgmm.errors import InputError, PosteriorWarning
 from bayesgmm.marginal import advi, run
 from bayesgmm.marginal.compile import FlatModel
@@ -167,6 +167,23 @@ def test_an_interrupt_keeps_the_draws_that_know_their_weight(method, draw, monke
         kept = draw(method)
     assert 20 < kept["posterior"].sizes["draw"] <= 250
     assert np.isfinite(largest_weights(kept)).all()
+
+
+def test_an_interrupt_keeps_the_best_ascent_so_far(draw, monkeypatch):
+    """Of `cavi`, whose starts are climbed from one after the other."""
+    found, ascend = [], cavi.ascend
+
+    def interrupted(*arguments):
+        if len(found) == 2:
+            raise KeyboardInterrupt
+        found.append(ascend(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(cavi, "ascend", interrupted)
+    with pytest.warns(PosteriorWarning, match="Sampling was interrupted"):
+        kept = draw("cavi")
+    best = max(run.bounds[-1] for run in found)
+    assert kept["posterior"].attrs["elbo"] == best
 
 
 @pytest.mark.parametrize("method", sorted(NEEDS))
