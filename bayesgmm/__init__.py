@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bayesgmm.evidence import Evidence as Evidence
     from bayesgmm.evidence import evidence as evidence
     from bayesgmm.filled import condition_on_filled as condition_on_filled
+    from bayesgmm.impute import impute as impute
     from bayesgmm.log_score import log_score as log_score
     from bayesgmm.log_score import predictive_density as predictive_density
     from bayesgmm.loo import loo as loo
@@ -89,6 +90,7 @@ _HOME = {
     "diagnose": "diagnose",
     "evidence": "evidence",
     "fit": "pipeline",
+    "impute": "impute",
     "likelihood_ratio_test": "lrt",
     "log_score": "log_score",
     "loo": "loo",

@@ -1,8 +1,10 @@
 """Priors as the Gibbs kernels take them, and where their chains begin."""
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats
+from bayesgmm.clutter import find_clutter
 from bayesgmm.covariances import CovarianceFamily
 from bayesgmm.errors import InputError
 from bayesgmm.initialise import kmeans_plusplus_labels, standardise, start_from_labels
@@ -67,11 +69,12 @@ def gibbs_prior(target: Target) -> GibbsPrior:
     """Return the priors for a known number of components."""
     priors, k = target.priors, target.n_components
     parts = priors.means.is_exchangeable and priors.covariances.is_exchangeable
+    parts &= target.allowed is None
     return GibbsPrior(
         _components(priors, target.family),
         _sticks(priors.weights, k),
         _hyperprior(priors.weights.concentration),
-        priors.is_exchangeable,
+        target.is_exchangeable,
         k if parts and isinstance(priors.weights, StickBreaking) else 0,
     )
 
@@ -199,11 +202,32 @@ def first_parameters(target: Target, rng) -> MixtureParameters:
     """Return the EM estimate, or one from a random partition."""
     if target.em is not None:
         return target.em
-    Z, *_ = standardise(target.table.values, target.sample_weight)
+    X, weight = target.table.values, target.sample_weight
+    if target.has_gaps:
+        X = np.where(np.isnan(X), np.nanmean(X, axis=0), X)
+    if target.noise is not None:
+        kept = ~find_clutter(X)
+        if target.allowed is not None:
+            kept |= ~target.allowed.all(axis=1)
+        X, weight = X[kept], None if weight is None else weight[kept]
+    Z, *_ = standardise(X, weight)
     state = np.random.RandomState(rng.integers(2**32))
-    k, weight = target.n_components, target.sample_weight
+    k = target.n_components
     labels = kmeans_plusplus_labels(Z, k, state, weight)
-    return start_from_labels(target.table.values, labels, k, target.family, weight)
+    if target.allowed is not None:
+        known = target.allowed if target.noise is None else target.allowed[kept]
+        labels = _agree(labels, known)
+    return start_from_labels(X, labels, k, target.family, weight)
+
+
+def _agree(labels, allowed):
+    """Number a partition as known labels do, which it then takes over."""
+    k, told = allowed.shape[1], ~allowed.all(axis=1)
+    votes = np.zeros((k, k))
+    np.add.at(votes, labels[told], allowed[told])
+    labels = linear_sum_assignment(-votes)[1][labels]
+    wrong = ~allowed[np.arange(len(labels)), labels]
+    return np.where(wrong, allowed.argmax(axis=1), labels)
 
 
 def first_state(target: Target, parameters: MixtureParameters, largest: int) -> State:
@@ -216,7 +240,10 @@ def first_state(target: Target, parameters: MixtureParameters, largest: int) -> 
     upper = np.tile(np.eye(d), (largest, 1, 1))
     upper[:k] = parameters.precisions_cholesky
     log_weights = np.full(largest, -np.inf)
-    log_weights[:k] = np.log(parameters.weights)
+    relative = parameters.weights
+    if parameters.noise is not None:
+        relative = relative / relative.sum()
+    log_weights[:k] = np.log(relative)
     width = padded_width(d)
     total = Sums(
         np.zeros(largest),

@@ -5,8 +5,10 @@ from functools import partial
 from threading import Event
 
 import numpy as np
+from scipy.stats import beta
 
 from bayesgmm.chains import run_chains
+from bayesgmm.completing import NoiseShare
 from bayesgmm.conjugate_form import (
     check_conjugate,
     disperse,
@@ -14,6 +16,7 @@ from bayesgmm.conjugate_form import (
     first_state,
     gibbs_prior,
 )
+from bayesgmm.dims import NOISE_WEIGHT
 from bayesgmm.kernels.sweeps import (
     GibbsPrior,
     Record,
@@ -63,17 +66,17 @@ def gibbs(target: Target, settings: Settings) -> Sampled:
     rows, settings = rows_of(target, settings)
     prior, begun = gibbs_prior(target), time.perf_counter()
     chains = run_chains(partial(_sample, target, prior, rows, settings), settings)
-    records = list(chains.results.values())
-    kept, n_draws = most_draws([len(one.weights) for one in records])
+    found = list(chains.results.values())
+    kept, n_draws = most_draws([len(noise) for _, noise in found])
     if n_draws == 0:
         raise KeyboardInterrupt
-    stacked = Record(
-        *(
-            np.stack([arrays[c][:n_draws] for c in kept])
-            for arrays in zip(*records, strict=True)
-        )
-    )
-    groups = _named(target, stacked) | data_groups(target)
+
+    def stack(arrays):
+        return np.stack([arrays[c][:n_draws] for c in kept])
+
+    records, noise = zip(*found, strict=True)
+    stacked = Record(*map(stack, zip(*records, strict=True)))
+    groups = _named(target, stacked, stack(noise)) | data_groups(target)
     coords, dims = names(target, target.n_components)
     return Sampled(
         groups,
@@ -85,25 +88,32 @@ def gibbs(target: Target, settings: Settings) -> Sampled:
     )
 
 
-def _sample(target, prior, rows, settings, chain: int, stop: Event) -> Record:
+def _sample(target, prior, rows, settings, chain: int, stop: Event):
+    """Return the draws of a chain, and of the weight of noise if there is any."""
     rng = np.random.default_rng([settings.seed, chain])
     k, d = target.n_components, target.table.n_features
+    if target.noise is not None:
+        rows = rows._replace(share=NoiseShare(target))
     state = first_state(target, first_parameters(target, rng), k)
     draw_labels(rows, state, k, rng)
     disperse(state.total)
     for part in segments(settings.tune, stop):
-        _sweep(rng, rows, prior, state, part.stop - part.start, make_record(0, k, d))
+        n_sweeps, nothing = part.stop - part.start, make_record(0, k, d)
+        _sweep(rng, rows, prior, state, n_sweeps, nothing, np.empty(0))
         check_finite(state, k, part.stop)
     drawn, n_draws = make_record(settings.draws, k, d), 0
+    noise = np.zeros(settings.draws)
     for part in segments(settings.draws, stop):
         out = Record(*(array[part] for array in drawn))
-        _sweep(rng, rows, prior, state, part.stop - part.start, out)
+        _sweep(rng, rows, prior, state, part.stop - part.start, out, noise[part])
         check_finite(state, k, settings.tune + part.stop)
         n_draws = part.stop
-    return Record(*(array[:n_draws] for array in drawn))
+    return Record(*(array[:n_draws] for array in drawn)), noise[:n_draws]
 
 
-def _sweep(rng, rows: Rows, prior: GibbsPrior, state: State, n_sweeps, out: Record):
+def _sweep(
+    rng, rows: Rows, prior: GibbsPrior, state: State, n_sweeps, out: Record, noise
+):
     """Run sweeps, all of them recorded or none."""
     if rows.n_threads == 0:
         run_sweeps(rng, rows.X, rows.repeats, prior, state, n_sweeps, out)
@@ -113,18 +123,20 @@ def _sweep(rng, rows: Rows, prior: GibbsPrior, state: State, n_sweeps, out: Reco
         score = draw_labels(rows, state, len(state.log_weights), rng)
         if len(out.weights):
             record(state, score, t, out)
+            noise[t] = 0.0 if rows.share is None else rows.share.weight
 
 
-def _named(target, drawn: Record):
+def _named(target, drawn: Record, noise):
     posterior = {
         "weights": drawn.weights,
         "means": drawn.means,
         "covariances": drawn.covariances,
         **others_by_name(drawn, target),
     }
-    log_prior = target.priors.log_density(posterior, target.family)
-    stats = {
-        "lp": drawn.log_likelihood + log_prior,
-        "log_likelihood_total": drawn.log_likelihood,
-    }
+    lp = drawn.log_likelihood + target.priors.log_density(posterior, target.family)
+    if target.noise is not None:
+        posterior["relative_weights"], posterior[NOISE_WEIGHT] = drawn.weights, noise
+        posterior["weights"] = (1.0 - noise)[..., None] * drawn.weights
+        lp += beta.logpdf(noise, *target.noise_concentration)
+    stats = {"lp": lp, "log_likelihood_total": drawn.log_likelihood}
     return {"posterior": posterior, "sample_stats": stats}

@@ -58,8 +58,8 @@ class ConjugateMethod:
 
 
 CONJUGATE: dict[str, ConjugateMethod] = {
-    "gibbs": ConjugateMethod(gibbs, "conjugate"),
-    "telescoping": ConjugateMethod(telescoping, "dynamic", 10),
+    "gibbs": ConjugateMethod(gibbs, "conjugate", takes=("missing", "labels", "noise")),
+    "telescoping": ConjugateMethod(telescoping, "dynamic", 10, ("missing",)),
     "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
 # What priors scaled to the data must know of these.

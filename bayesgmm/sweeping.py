@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.completing import NoiseShare, Parts, draw_parts, parts_of
 from bayesgmm.conjugate_form import n_labels, repeats, whole_scales
 from bayesgmm.kernels.reduce import sampled_moments
 from bayesgmm.kernels.sampled import draw_key
@@ -35,13 +36,19 @@ class Rows(NamedTuple):
     n_labels : int
         Observations, repeated ones as often as they are.
     n_threads : int
-        That share the rows; 0 if a chain is one thread.
+        That share the rows; 0 if a chain is one thread and one kernel.
+    parts : Parts or None
+        The same rows, if they have gaps or labels, or there is noise.
+    share : NoiseShare or None
+        Of noise, in this chain.
     """
 
     X: Floats
     repeats: Floats
     n_labels: int
     n_threads: int
+    parts: Parts | None = None
+    share: NoiseShare | None = None
 
 
 def rows_of(target: Target, settings: Settings) -> tuple[Rows, Settings]:
@@ -51,6 +58,9 @@ def rows_of(target: Target, settings: Settings) -> tuple[Rows, Settings]:
     n_each = max(n_labels(target), n)
     shared = n_each * target.n_components * (d * d + 16) >= _WORTH_THREADS
     rows = Rows(X, repeats(target), n_labels(target), settings.cores if shared else 0)
+    if not target.is_plain:
+        parts = parts_of(target, X, rows.repeats)
+        rows = rows._replace(parts=parts, n_threads=max(rows.n_threads, 1))
     return rows, replace(settings, cores=1) if shared else settings
 
 
@@ -59,8 +69,11 @@ def draw_labels(rows: Rows, state: State, n_components: int, rng) -> float:
     now, k, d = state.components, n_components, rows.X.shape[1]
     quadratics = Quadratics(np.empty(k), np.empty((k, d)), np.zeros((k, d, d)))
     fill_quadratics(now, state.log_weights, k, *quadratics)
-    key = np.uint64(draw_key(rng))  # Numba makes a Python int of it
     n_threads = max(rows.n_threads, 1)
+    if rows.parts is not None:
+        of_rows = n_threads, rows.n_labels
+        return draw_parts(rows.parts, rows.share, state, quadratics, rng, *of_rows)
+    key = np.uint64(draw_key(rng))  # Numba makes a Python int of it
     score, drawn = sampled_moments(rows.X, rows.repeats, quadratics, key, n_threads)
     state.total.counts[:k] = drawn.counts
     state.total.sums[:k, :d] = drawn.sums

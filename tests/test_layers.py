@@ -54,7 +54,7 @@ ROWS = {
         "labelled maximise moves observations optima overall race restarts search "
         "squarem starts steps",
         "cavi variational",
-        "conjugate_form gibbs sweeping telescoping",
+        "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
     ],
     "F posterior": ["blocks", "filled", "importance", "intervals", "kept", "posterior"],
@@ -64,6 +64,7 @@ ROWS = {
         "carry_over",
         "criteria tails",
         "diagnose invariants verdict",
+        "impute",
         "loo log_score",
         "membership",
         "standard_errors variation",
