@@ -63,13 +63,13 @@ CONJUGATE: dict[str, ConjugateMethod] = {
     "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
 # What priors scaled to the data must know of these.
-_OF_ROWS = ("sample_weight", "missing")
+_OF_DATA = ("covariance_type", "sample_weight", "missing")
 
 
 def sample(
     model_or_X,
     n_components: int | None = None,
-    covariance_type: str = "full",
+    covariance_type: str | None = None,
     *,
     method: str = "nuts",
     priors: Priors | None = None,
@@ -96,7 +96,8 @@ def sample(
         the observations, also as a data frame, with the next arguments as in
         `build_model`.
     n_components : int, optional
-    covariance_type : str
+    covariance_type : str, optional
+        By default "full".
     priors : Priors, optional
         By default such as the method can use; see `default_priors`.
     init : GaussianMixture, MixtureParameters or "dispersed", optional
@@ -124,15 +125,16 @@ def sample(
         up to 0.7 they are usable, and draws of "laplace" and "pathfinder" then are
         resampled by their importance weights; above it they are rough, with a warning.
     draws, tune, chains : int
-        Draws are per chain, after `tune` steps of warm-up. Approximations return
-        ``draws * chains`` independent draws as one chain.
+        Draws are per chain, after `tune` steps of warm-up; a step of "telescoping" is
+        ten sweeps. Approximations return ``draws * chains`` independent draws as one
+        chain.
     cores : int, optional
         Chains that run at the same time; all processors if not given. Draws do not
         depend on it.
     random_seed : int, optional
         The same seed gives the same draws.
     progress : bool
-        Show a progress bar.
+        Say on standard error what is going on.
 
     Returns
     -------
@@ -148,6 +150,7 @@ def sample(
     KeyboardInterrupt
         If the user interrupts before the first draw after warm-up.
     """
+    method = _check_method(method)
     settings = Settings(
         draws=check_count("draws", draws),
         tune=check_count("tune", tune),
@@ -160,8 +163,8 @@ def sample(
     what = _what(
         model_or_X,
         method,
-        covariance_type,
         n_components=n_components,
+        covariance_type=covariance_type,
         priors=priors,
         init=None if settings.dispersed else init,
         sample_weight=sample_weight,
@@ -195,19 +198,19 @@ def _is_dispersed(init, method) -> bool:
     raise InputError(
         "init",
         f"not be {DISPERSED!r} for `method={method!r}`",
-        "that",
+        "both",
         f"Only {', '.join(map(repr, NUTS))} can start chains at several optima.",
     )
 
 
-def _what(model_or_X, method, covariance_type, **known) -> Any:
+def _what(model_or_X, method, **known) -> Any:
     """Return what is sampled: a model, or a target."""
     if not _is_model(model_or_X):
         known = {name: value for name, value in known.items() if value is not None}
         if method in CONJUGATE:
-            known = _complete(model_or_X, CONJUGATE[method], covariance_type, known)
+            known = _complete(model_or_X, CONJUGATE[method], known)
         known.setdefault("n_components", None)
-        return make_target(model_or_X, covariance_type=covariance_type, **known)
+        return make_target(model_or_X, **known)
     told = [name for name, value in known.items() if value is not None]
     if told:
         raise InputError(
@@ -249,12 +252,12 @@ def _is_model(model_or_X) -> bool:
     return pymc is not None and isinstance(model_or_X, pymc.Model)
 
 
-def _complete(X, own: ConjugateMethod, covariance_type, known) -> dict[str, Any]:
+def _complete(X, own: ConjugateMethod, known) -> dict[str, Any]:
     """Fill in the method's own size and priors where the user does not say."""
     k = known.get("n_components", own.n_components)
     if "priors" not in known and k is not None:
-        of_rows = {name: known[name] for name in _OF_ROWS if name in known}
-        priors = default_priors(X, k, covariance_type, kind=own.kind, **of_rows)
+        of_data = {name: known[name] for name in _OF_DATA if name in known}
+        priors = default_priors(X, k, kind=own.kind, **of_data)
         known = known | {"priors": priors}
     return known | {"n_components": k}
 
@@ -296,14 +299,13 @@ def _check_method(method: str) -> str:
 
 
 def _run(what, method, settings) -> Sampled:
-    name = _check_method(method)
-    if name in CONJUGATE:
-        _refuse_unknown(what, name)
-        return CONJUGATE[name].run(what, settings)
+    if method in CONJUGATE:
+        _refuse_unknown(what, method)
+        return CONJUGATE[method].run(what, settings)
     from bayesgmm.marginal import model, run  # PyMC takes seconds
 
     what = model.model_of(what) if isinstance(what, Target) else what
-    return run.sample_model(what, name, settings)
+    return run.sample_model(what, method, settings)
 
 
 def _quality(sampled: Sampled) -> dict[str, float]:

@@ -238,6 +238,11 @@ def test_a_model_or_observations_are_the_same(faithful):
             "both. Pass it to `build_model`, or pass observations to `sample`.",
         ),
         (
+            {"covariance_type": "diag"},
+            "`covariance_type` must not be given with a model, which has its own; got "
+            "both. Pass it to `build_model`, or pass observations to `sample`.",
+        ),
+        (
             {"cores": 0},
             "`cores` must be a whole number of 1 or more; got 0. "
             "For example `cores=2`.",
@@ -249,6 +254,11 @@ def test_bad_arguments_are_refused(faithful, arguments, text):
     with pytest.raises(InputError) as refused:
         bg.sample(**arguments)
     assert str(refused.value) == text
+
+
+def test_a_name_of_no_method_is_refused_before_all_else(faithful):
+    with pytest.raises(InputError, match="`method` must be a known name"):
+        bg.sample(faithful[0], method="gibs")
 
 
 def test_laplace_is_the_posterior_where_that_is_nearly_normal(faithful, posterior):
