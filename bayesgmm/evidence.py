@@ -11,7 +11,7 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice, check_seed
 from bayesgmm.bridge import bridge
-from bayesgmm.dims import CHAIN, COMPONENT, DRAW, SAMPLE_DIMS
+from bayesgmm.dims import CHAIN, COMPONENT, DRAW, N_FILLED, SAMPLE_DIMS
 from bayesgmm.errors import InputError, PosteriorWarning
 from bayesgmm.monte_carlo import average
 from bayesgmm.posterior import (
@@ -91,7 +91,7 @@ def evidence(
     ----------
     posterior : xarray.DataTree
         Draws of a sampler that is exact in the long run, not of an approximation.
-    model : pymc.Model or Target
+    model : pymc.Model
         What was sampled: from `build_model`, or any model with the variables
         ``weights``, ``means`` and ``covariances`` whose free variables name their
         dimension of components.
@@ -109,7 +109,7 @@ def evidence(
     ------
     InputError
         If the draws are not those of the posterior of the model, or are too few, or
-        the components too many.
+        the components too many, or the model has gaps, known labels or noise.
 
     Warns
     -----
@@ -153,6 +153,14 @@ def _check_posterior(posterior) -> int:
             "hold draws of the posterior itself",
             "replicates of a fit" if STANDARD_ERROR_FACTOR in attrs else "approximate",
             "Sample it with `method='nuts'`, or 'gibbs' for conjugate priors.",
+        )
+    if N_FILLED in group or N_FILLED in attrs:
+        raise InputError(
+            "posterior",
+            "be sampled with a known number of components",
+            "draws of which the number was drawn",
+            "Its group 'size' has the probability of each number; or sample one of "
+            "them with `method='gibbs'`.",
         )
     if n_components > MOST_COMPONENTS:
         raise InputError(

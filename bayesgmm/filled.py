@@ -30,7 +30,9 @@ def condition_on_filled(posterior: Any, n_filled: int | None = None) -> xr.DataT
     -------
     xarray.DataTree
         Weights sum to one among the components kept. Chains are cut to the length that
-        keeps most draws. Labels are the sampler's: `relabel` resolves them.
+        keeps most draws. Labels are the sampler's: `relabel` resolves them. It is not
+        the posterior of a mixture of so many components, some of which may be empty:
+        `evidence` refuses it.
 
     Raises
     ------
@@ -92,4 +94,5 @@ def _of_size(group, n):
     if COMPONENT not in group.dims:
         return group
     group = group.isel({COMPONENT: slice(0, n)})
-    return group.assign(weights=group["weights"] / group["weights"].sum(COMPONENT))
+    shares = group["weights"] / group["weights"].sum(COMPONENT)
+    return group.assign(weights=shares).assign_attrs({N_FILLED: n})

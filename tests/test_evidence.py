@@ -275,6 +275,10 @@ def test_what_is_warned_of_and_refused():
     many = posterior.isel(component=[0, 1, 2, 3, 0, 1, 2, 3])
     with pytest.raises(InputError, match="7 components or fewer; got 8, with 40,320"):
         bg.evidence(many, target)
+    drawn = posterior.copy()
+    drawn["posterior"].attrs["n_filled"] = 4  # as `condition_on_filled` leaves it
+    with pytest.raises(InputError, match="known number of components"):
+        bg.evidence(drawn, target)
     with pytest.raises(InputError, match=r"be a pymc\.Model"):
         bg.evidence(posterior, "a model")
 

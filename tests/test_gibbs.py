@@ -337,6 +337,7 @@ def test_draws_of_one_size_are_a_posterior_like_any():
     group = posterior["posterior"]
     some = bg.condition_on_filled(posterior)
     of_three = bg.condition_on_filled(posterior, 3)["posterior"]
+    assert of_three.attrs["n_filled"] == 3
     assert some["posterior"].sizes["component"] == 3
     lengths = (group["n_filled"] == 3).sum("draw").values
     kept = lengths[lengths >= of_three.sizes["draw"]]

@@ -71,7 +71,7 @@ def model_density(model: Any) -> ModelDensity:
         return ModelDensity(model)
     raise InputError(
         "model",
-        "be a pymc.Model or a Target with conjugate priors",
+        "be a pymc.Model",
         type(model).__name__,
         "Make one with `build_model(X, n_components)`.",
     )
