@@ -252,6 +252,14 @@ def test_exchangeable_or_not():
             "`scale` must be finite numbers above 0",
         ),
         (
+            lambda: parts.NormalMeans([0.0, 0.0], [1.0, 1.0, 1.0]),
+            "`scale` must have the 2 features of `location`; got 3",
+        ),
+        (
+            lambda: parts.NormalGammaMeans([0.0, 0.0], [1.0]),
+            "`ranges` must have the 2 features of `location`; got 1",
+        ),
+        (
             lambda: parts.InverseWishart(0.5, SCALE),
             "above n_features - 1 = 1; got 0.5",
         ),

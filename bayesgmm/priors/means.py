@@ -28,6 +28,17 @@ def per_feature(name: str, value, positive: bool = False) -> Floats:
     )
 
 
+def _check_features(name: str, array: Floats, location: Floats) -> None:
+    """Refuse numbers of other features than those of `location`."""
+    if array.shape[-1] != location.shape[-1]:
+        raise InputError(
+            name,
+            f"have the {location.shape[-1]} features of `location`",
+            f"{array.shape[-1]}",
+            "Give one number for every feature.",
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class NormalMeans:
     """means ~ Normal(location, scale), whatever the covariances are.
@@ -44,6 +55,7 @@ class NormalMeans:
     def __post_init__(self):
         object.__setattr__(self, "location", per_feature("location", self.location))
         object.__setattr__(self, "scale", per_feature("scale", self.scale, True))
+        _check_features("scale", self.scale, self.location)
 
     @property
     def n_features(self) -> int:
@@ -153,6 +165,7 @@ class NormalGammaMeans:
                     "Components share their shrinkage: give one number a feature.",
                 )
             object.__setattr__(self, name, array)
+        _check_features("ranges", self.ranges, self.location)
         check_positive("shape", self.shape)
         check_positive("rate", self.rate)
 
