@@ -18,7 +18,7 @@ from bayesgmm.kernels.reduce import (
     one_pass,
 )
 from bayesgmm.priors import Dirichlet, InverseWishart, Priors, ScaledNormalMeans
-from bayesgmm.priors.covariances import as_blocks, from_blocks, is_conjugate_family
+from bayesgmm.priors.covariances import as_blocks, from_blocks
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.sampled import Sampled, Settings
 from bayesgmm.target import Target, data_groups, names
@@ -122,14 +122,6 @@ def variational_prior(target: Target) -> Variational:
     """Return conjugate priors as what they become, other priors refused."""
     family = target.family
     weights, means, covariances = _conjugate_parts(target.priors)
-    if not is_conjugate_family(family):
-        raise InputError(
-            "covariance_type",
-            "share covariances wholly or not at all for `method='cavi'`",
-            repr(family.name),
-            "Use one of 'full', 'tied', 'diag', 'spherical', 'EEI', 'EII', or "
-            "`method='nuts'`.",
-        )
     k, d = target.n_components, target.table.n_features
     scale = np.broadcast_to(covariances.scale, (k, d, d))
     return Variational(

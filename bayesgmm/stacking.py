@@ -19,8 +19,6 @@ from bayesgmm.loo import loo
 from bayesgmm.posterior import read_draws, sample_stat
 
 SEED = 2022
-# Groups whose variables belong to draws.
-OF_DRAWS = ("posterior", "sample_stats", "log_likelihood", "relabelling")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

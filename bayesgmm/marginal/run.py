@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pymc as pm
 
-from bayesgmm.errors import InputError
 from bayesgmm.marginal.advi import sample_advi, sample_fullrank_advi
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
@@ -39,23 +37,14 @@ METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
 }
 
 
-def sample_model(model: Any, method: str, settings: Settings) -> Sampled:
+def sample_model(model: pm.Model, method: str, settings: Settings) -> Sampled:
     """Return draws of every variable of a model.
 
     Raises
     ------
-    InputError
-        If it is no PyMC model.
     KeyboardInterrupt
         If the user interrupts before there is a draw to keep.
     """
-    if not isinstance(model, pm.Model):
-        raise InputError(
-            "model",
-            "be a pymc.Model",
-            type(model).__name__,
-            "Make one with `build_model(X, n_components)`.",
-        )
     flat = FlatModel(model)
     draws = METHODS[method](flat, settings)
     if draws.values.shape[1] == 0:  # stopped before there was anything to keep
