@@ -5,15 +5,10 @@ import xarray as xr
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_count, check_seed
-from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS
 from bayesgmm.priors import LogNormalLKJ, Priors
-from bayesgmm.target import Target, make_target
+from bayesgmm.target import Target, make_target, names
 
 PRIOR = "prior"
-_DIMS = {name: list(dims) for name, dims in DIMS.items()} | {
-    "means_spread": [FEATURE],
-    "covariances_scale": [FEATURE, FEATURE_BIS],
-}
 
 
 def sample_prior(
@@ -72,13 +67,8 @@ def _draw(target: Target, n_draws, seed) -> dict[str, Floats]:
 def _named(values, target: Target, seed) -> xr.DataTree:
     import arviz_base as az
 
-    names = list(target.table.feature_names)
-    coords = {
-        COMPONENT: np.arange(target.n_components),
-        FEATURE: names,
-        FEATURE_BIS: names,
-    }
+    coords, dims = names(target, target.n_components)
     chain = {name: array[None] for name, array in values.items()}
-    tree = az.from_dict({PRIOR: chain}, coords=coords, dims=_DIMS)
+    tree = az.from_dict({PRIOR: chain}, coords=coords, dims=dims)
     tree[PRIOR].attrs["random_seed"] = seed
     return tree
