@@ -56,14 +56,9 @@ def find_mode(log_posterior: LogPosterior, start: Floats) -> Mode:
     start : array of shape (n,)
         EM's estimate, say: a few iterations then are enough.
     """
-
-    def objective(x):
-        value, gradient = log_posterior(x)
-        usable = np.isfinite(value) and np.isfinite(gradient).all()
-        return (-value, -gradient) if usable else (np.inf, np.zeros(len(x)))
-
     options = {"maxiter": MAX_ITERATIONS, "ftol": 1e-13, "gtol": 1e-4}
-    climbed = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    downhill = minus(log_posterior)
+    climbed = minimize(downhill, start, jac=True, method="L-BFGS-B", options=options)
     centre = climbed.x
     precision, sound = _positive_definite(curvature(log_posterior, centre))
     root = _inverse_root(precision)
@@ -75,6 +70,17 @@ def find_mode(log_posterior: LogPosterior, start: Floats) -> Mode:
         value = log_posterior(centre)[0]
     found = bool(sound and gain <= LARGEST_GAIN)
     return Mode(centre, float(value), precision, root, found)
+
+
+def minus(log_posterior: LogPosterior) -> LogPosterior:
+    """Return what minimisers take; infinite, and flat, where that is no number."""
+
+    def objective(x):
+        value, gradient = log_posterior(x)
+        usable = np.isfinite(value) and np.isfinite(gradient).all()
+        return (-value, -gradient) if usable else (np.inf, np.zeros(len(x)))
+
+    return objective
 
 
 def curvature(log_posterior: LogPosterior, x: Floats) -> Floats:

@@ -14,7 +14,7 @@ from bayesgmm.chains import run_chains
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
 from bayesgmm.marginal.laplace import PROPOSALS, weighted_draws
-from bayesgmm.marginal.mode import LogPosterior
+from bayesgmm.marginal.mode import LogPosterior, minus
 from bayesgmm.progress import announce
 from bayesgmm.sampled import Settings
 
@@ -108,11 +108,6 @@ def _climb(log_posterior, start, stop):
     """Return the points of a quasi-Newton ascent."""
     points = [start]
 
-    def objective(x):
-        value, gradient = log_posterior(x)
-        usable = np.isfinite(value) and np.isfinite(gradient).all()
-        return (-value, -gradient) if usable else (np.inf, np.zeros(len(x)))
-
     def keep(intermediate_result):
         points.append(intermediate_result.x.copy())
         if stop.is_set():
@@ -120,7 +115,12 @@ def _climb(log_posterior, start, stop):
 
     options = {"maxcor": HISTORY, "maxiter": MAX_ITERATIONS, "ftol": 1e-13}
     minimize(
-        objective, start, jac=True, method="L-BFGS-B", options=options, callback=keep
+        minus(log_posterior),
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options=options,
+        callback=keep,
     )
     return points
 
