@@ -19,6 +19,7 @@ from bayesgmm.kernels.reduce import (
 )
 from bayesgmm.priors import Dirichlet, InverseWishart, Priors, ScaledNormalMeans
 from bayesgmm.priors.covariances import as_blocks, from_blocks
+from bayesgmm.progress import announce
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.sampled import Sampled, Settings
 from bayesgmm.target import Target, data_groups, names
@@ -79,7 +80,8 @@ def sample_cavi(target: Target, settings: Settings) -> Sampled:
     """
     start = time.perf_counter()
     prior = variational_prior(target)
-    runs, interrupted = _ascents(target, prior, settings.seed)
+    with announce("Fitting by variational Bayes", settings.progress):
+        runs, interrupted = _ascents(target, prior, settings.seed)
     best = max(runs, key=lambda run: run.bounds[-1])
     if not best.converged:
         _warn(best)

@@ -25,6 +25,7 @@ from bayesgmm.kernels.sweeps import (
     run_sweeps,
     update,
 )
+from bayesgmm.progress import announce
 from bayesgmm.sampled import Sampled, Settings, most_draws
 from bayesgmm.sweeping import (
     Rows,
@@ -65,7 +66,8 @@ def gibbs(target: Target, settings: Settings) -> Sampled:
     check_conjugate(target, "gibbs")
     rows, settings = rows_of(target, settings)
     prior, begun = gibbs_prior(target), time.perf_counter()
-    chains = run_chains(partial(_sample, target, prior, rows, settings), settings)
+    with announce("Sampling by Gibbs", settings.progress):
+        chains = run_chains(partial(_sample, target, prior, rows, settings), settings)
     found = list(chains.results.values())
     kept, n_draws = most_draws([len(noise) for _, noise in found])
     if n_draws == 0:

@@ -28,6 +28,7 @@ from bayesgmm.kernels.telescope import (
     update_size,
 )
 from bayesgmm.priors import Dirichlet
+from bayesgmm.progress import announce
 from bayesgmm.sampled import Sampled, Settings, most_draws
 from bayesgmm.sweeping import (
     Rows,
@@ -94,7 +95,8 @@ def telescoping(target: Target, settings: Settings, *, thin: int = THIN) -> Samp
     prior = telescoping_prior(target.priors, target.family, largest)
     begun = time.perf_counter()
     sample = partial(_sample, target, prior, rows, settings, thin)
-    chains = run_chains(sample, settings)
+    with announce("Sampling by telescoping", settings.progress):
+        chains = run_chains(sample, settings)
     found = list(chains.results.values())
     kept, n_draws = most_draws([len(one.sizes) for one in found])
     if n_draws == 0:
