@@ -289,7 +289,7 @@ def test_laplace_says_that_it_is_rough(golden):
 @pytest.mark.parametrize("method", ["advi", "fullrank_advi"])
 def test_advi_is_near_nuts(faithful, posterior, method):
     """Posterior means within half a sd: ADVI is an approximation."""
-    approximate = bg.sample(faithful[2], method, random_seed=1, progress=False)
+    approximate = bg.sample(faithful[2], method=method, random_seed=1, progress=False)
     assert approximate["posterior"].sizes["chain"] == 1
     assert approximate["posterior"].attrs["approximate"] == 1
     assert posterior["posterior"].attrs["approximate"] == 0

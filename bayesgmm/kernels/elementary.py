@@ -20,8 +20,9 @@ _ANY_ORDER = {"contract", "reassoc", "nsz"}
 fast = njit(fastmath=_ANY_ORDER, **_OPTIONS)
 # Called by kernels only. What takes Python's arguments apart is a third of compiling
 # a small function; without it a call from Python would crash.
-inner = njit(fastmath={"contract"}, no_cpython_wrapper=True, **_OPTIONS)
-loop = njit(fastmath=_ANY_ORDER, no_cpython_wrapper=True, **_OPTIONS)
+_INNER = {**_OPTIONS, "no_cpython_wrapper": True}
+inner = njit(fastmath={"contract"}, **_INNER)
+loop = njit(fastmath=_ANY_ORDER, **_INNER)
 
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _LOG2_E = 1.4426950408889634
