@@ -101,31 +101,35 @@ def _sample(target, prior, rows, settings, chain: int, stop: Event):
     disperse(state.total)
     for part in segments(settings.tune, stop):
         n_sweeps, nothing = part.stop - part.start, make_record(0, k, d)
-        _sweep(rng, rows, prior, state, n_sweeps, nothing, np.empty(0))
-        check_finite(state, k, part.stop)
+        done = _sweep(rng, rows, prior, state, n_sweeps, nothing, np.empty(0))
+        check_finite(state, k, part.stop, done)
     drawn, n_draws = make_record(settings.draws, k, d), 0
     noise = np.zeros(settings.draws)
     for part in segments(settings.draws, stop):
         out = Record(*(array[part] for array in drawn))
-        _sweep(rng, rows, prior, state, part.stop - part.start, out, noise[part])
-        check_finite(state, k, settings.tune + part.stop)
+        n_sweeps = part.stop - part.start
+        done = _sweep(rng, rows, prior, state, n_sweeps, out, noise[part])
+        check_finite(state, k, settings.tune + part.stop, done)
         n_draws = part.stop
     return Record(*(array[:n_draws] for array in drawn)), noise[:n_draws]
 
 
 def _sweep(
     rng, rows: Rows, prior: GibbsPrior, state: State, n_sweeps, out: Record, noise
-):
-    """Run sweeps, all of them recorded or none."""
+) -> bool:
+    """Run sweeps, all of them recorded or none; tell whether all rows had labels."""
     if rows.n_threads == 0:
-        run_sweeps(rng, rows.X, rows.repeats, prior, state, n_sweeps, out)
-        return
+        done = run_sweeps(rng, rows.X, rows.repeats, prior, state, n_sweeps, out)
+        return done == n_sweeps
     for t in range(n_sweeps):
         update(rng, prior, state)
         score = draw_labels(rows, state, len(state.log_weights), rng)
+        if not np.isfinite(score):
+            return False
         if len(out.weights):
             record(state, score, t, out)
             noise[t] = 0.0 if rows.share is None else rows.share.weight
+    return True
 
 
 def _named(target, drawn: Record, noise):

@@ -112,7 +112,7 @@ def loo(posterior: xr.DataTree, X: Any = None) -> "ELPDData":
     _warn_of(found.pareto_k, good_k, table.obs_ids[rows])
     common = {
         "n_samples": draws.n_samples,
-        "n_data_points": table.n_observations,
+        "n_data_points": round(float(weight.sum())),
         "scale": "log",
         "warning": bool((found.pareto_k > good_k).any()),
         "good_k": good_k,
@@ -120,7 +120,7 @@ def loo(posterior: xr.DataTree, X: Any = None) -> "ELPDData":
     if len(rows) < table.n_observations:
         proxy = weight * _proxy(table.values, draws, allowed)
         return _of_sample(found, rows, proxy, table, common)
-    return _of_all(found, table, common)
+    return _of_all(found, weight, table, common)
 
 
 def _check_draws(posterior, draws: Draws):
@@ -236,16 +236,19 @@ def _proxy(X: Floats, draws: Draws, allowed) -> Floats:
     return by_row(((rows, log_mean(block, axis=0)) for rows, block in blocks), len(X))
 
 
-def _of_all(found: Pointwise, table: Table, common) -> "ELPDData":
-    from arviz_stats.base.array import array_stats
+def _of_all(found: Pointwise, weight, table: Table, common) -> "ELPDData":
     from arviz_stats.utils import ELPDDataLOO
 
-    sums = array_stats.loo_summary(found.elpd, found.lppd - found.elpd)
-    elpd, se, p, _ = map(float, sums)
+    elpd, total = found.elpd.sum(), weight.sum()
+    # Of single observations, of which a row of weight 2 is two.
+    counted = weight > 0
+    each = found.elpd[counted] / weight[counted]
+    squares = weight[counted] @ (each - elpd / total) ** 2
+    variance = squares / (total - 1.0) if total > 1.0 else np.nan
     return ELPDDataLOO(
-        elpd=elpd,
-        se=se,
-        p=p,
+        elpd=float(elpd),
+        se=float(np.sqrt(total * variance)),
+        p=float((found.lppd - found.elpd).sum()),
         elpd_i=_by_row(found.elpd, "elpd_i", table),
         pareto_k=_by_row(found.pareto_k, "pareto_k", table),
         **common,

@@ -24,7 +24,7 @@ from bayesgmm.posterior import (
     SAMPLE_STATS,
     build_posterior,
 )
-from bayesgmm.priors import Priors, default_priors
+from bayesgmm.priors import Priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
 from bayesgmm.target import Target, make_target
@@ -63,7 +63,8 @@ CONJUGATE: dict[str, ConjugateMethod] = {
     "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
 # What priors scaled to the data must know of these.
-_OF_DATA = ("covariance_type", "sample_weight", "missing")
+# Of the variance of all rows. Ties are at 0, and no measured group is this narrow.
+NO_SPREAD = 1e-12
 
 
 def sample(
@@ -185,6 +186,7 @@ def sample(
     sampled = _resampled(sampled, attrs.get(PARETO_K, np.nan), settings.seed)
     posterior = build_posterior(sampled.groups, sampled.coords, sampled.dims, attrs)
     _warn(sampled, posterior, settings)
+    _warn_of_ties(posterior, what)
     return _relabelled(posterior, what)
 
 
@@ -208,7 +210,7 @@ def _what(model_or_X, method, **known) -> Any:
     if not _is_model(model_or_X):
         known = {name: value for name, value in known.items() if value is not None}
         if method in CONJUGATE:
-            known = _complete(model_or_X, CONJUGATE[method], known)
+            known = _complete(CONJUGATE[method], known)
         known.setdefault("n_components", None)
         return make_target(model_or_X, **known)
     told = [name for name, value in known.items() if value is not None]
@@ -252,14 +254,9 @@ def _is_model(model_or_X) -> bool:
     return pymc is not None and isinstance(model_or_X, pymc.Model)
 
 
-def _complete(X, own: ConjugateMethod, known) -> dict[str, Any]:
-    """Fill in the method's own size and priors where the user does not say."""
-    k = known.get("n_components", own.n_components)
-    if "priors" not in known and k is not None:
-        of_data = {name: known[name] for name in _OF_DATA if name in known}
-        priors = default_priors(X, k, kind=own.kind, **of_data)
-        known = known | {"priors": priors}
-    return known | {"n_components": k}
+def _complete(own: ConjugateMethod, known) -> dict[str, Any]:
+    """Fill in the method's own size and kind of priors where the user does not say."""
+    return {"n_components": own.n_components, "kind": own.kind} | known
 
 
 def kind_of_priors(method: str) -> str:
@@ -349,6 +346,24 @@ def _warn(sampled: Sampled, posterior, settings) -> None:
         _tell(
             f"Sampling was interrupted: {sizes['draw']} of {settings.draws} draws in "
             f"{sizes['chain']} of {settings.chains} chains were kept."
+        )
+
+
+def _warn_of_ties(posterior, what) -> None:
+    """Tell of components without spread: the posterior may have no finite integral."""
+    target = what if isinstance(what, Target) else getattr(what, "target", None)
+    if target is None:
+        return
+    covariances = posterior[POSTERIOR]["covariances"].values
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+    narrow = variances < NO_SPREAD * np.nanvar(target.table.values, axis=0)
+    if narrow.any():
+        draws = narrow.any(axis=(-1, -2)).mean()
+        _tell(
+            f"In {draws:.1%} of draws a component has hardly any spread, as on tied "
+            "rows. A prior that learns its scale from the components does not keep it "
+            "from zero: use `default_priors(X, ..., kind='independent')`, or undo the "
+            "rounding of the data."
         )
 
 

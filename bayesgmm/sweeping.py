@@ -118,15 +118,27 @@ def make_record(n_draws: int, n_components: int, d: int) -> Record:
     )
 
 
-def check_finite(state: State, n_components: int, n_sweeps: int) -> None:
-    """Raise what ends a chain that is nowhere, before it gives back such a draw."""
+def check_finite(
+    state: State, n_components: int, n_sweeps: int, done: bool = True
+) -> None:
+    """Raise what ends a chain that is nowhere, before it gives back such a draw.
+
+    Parameters
+    ----------
+    state : State
+    n_components, n_sweeps : int
+    done : bool
+        Whether all sweeps were run: each row had a component that explains it.
+    """
     now, k = state.components, n_components
     arrays = now.means[:k], now.lower[:k], now.upper[:k], now.scale, now.spread
-    if all(np.isfinite(array).all() for array in arrays):
+    if done and all(np.isfinite(array).all() for array in arrays):
         return
     raise FloatingPointError(
         f"a covariance became singular within {n_sweeps} sweeps: its prior scale is "
-        "too small for columns that are collinear or of very different units"
+        "too small for columns that are collinear or of very different units, or is "
+        "learned from the components and follows tied rows to zero, which that of "
+        "`default_priors(kind='independent')` does not"
     )
 
 

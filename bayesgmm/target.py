@@ -128,10 +128,11 @@ def make_target(
     labels=None,
     missing: str = "error",
     noise=None,
+    kind: str = "default",
 ) -> Target:
-    """Check what a posterior is of, and complete it with default priors.
+    """Check what a posterior is of, and complete it with default priors of a `kind`.
 
-    See `bayesgmm.build_model` for the arguments.
+    See `bayesgmm.build_model` for the other arguments.
 
     Raises
     ------
@@ -150,7 +151,11 @@ def make_target(
     box = _find_noise(noise, init, table)
     if priors is None:
         priors = default_priors(
-            table, n_components, family.name, sample_weight=sample_weight
+            table,
+            n_components,
+            family.name,
+            kind=kind,
+            sample_weight=sample_weight,
         )
     _check_priors(priors, table, family)
     priors.check_n_components(n_components)

@@ -88,8 +88,8 @@ def telescoping(target: Target, settings: Settings, *, thin: int = THIN) -> Samp
     .. [1] S. Fruehwirth-Schnatter, G. Malsiner-Walli, B. Gruen (2021), *Generalized
        mixtures of finite mixtures and telescoping sampling*, Bayesian Anal. 16.
     """
-    check_conjugate(target, "telescoping")
     _check_sizes(target)
+    check_conjugate(target, "telescoping")
     largest = _largest(target)
     rows, settings = rows_of(target, settings)
     prior = telescoping_prior(target.priors, target.family, largest)
@@ -158,12 +158,13 @@ def _sample(target, prior, rows, settings, thin, chain: int, stop: Event) -> _Ch
     draw_labels(rows, state, k, rng)
     pieces: list[tuple[Record, np.ndarray]] = []
     for part in segments(thin * settings.tune, stop, thin):
-        _sweep(rng, rows, prior, state, tally, part, thin, *_memory(0, largest, d))
-        check_finite(state, tally.size[0], part.stop)
+        memory = _memory(0, largest, d)
+        done = _sweep(rng, rows, prior, state, tally, part, thin, *memory)
+        check_finite(state, tally.size[0], part.stop, done)
     for part in segments(thin * settings.draws, stop, thin):
         memory = _memory((part.stop - part.start) // thin, largest, d)
-        _sweep(rng, rows, prior, state, tally, part, thin, *memory)
-        check_finite(state, tally.size[0], part.stop)
+        done = _sweep(rng, rows, prior, state, tally, part, thin, *memory)
+        check_finite(state, tally.size[0], part.stop, done)
         pieces.append(_trim(*memory))
     return _Chain(*_join(pieces, d), tally)
 
@@ -182,11 +183,14 @@ def _sweep(
     thin,
     out,
     sizes,
-):
-    """Run sweeps, recorded and counted if there is memory for it."""
+) -> bool:
+    """Run sweeps, recorded and counted if there is memory for it.
+
+    Return whether all rows had labels.
+    """
     n, n_sweeps = rows.n_labels, part.stop - part.start
     if rows.n_threads == 0:
-        run_telescoping(
+        done = run_telescoping(
             rng,
             rows.X,
             rows.repeats,
@@ -199,15 +203,18 @@ def _sweep(
             out,
             sizes,
         )
-        return
+        return done == n_sweeps
     space = make_space(prior, state.concentration[0], n)
     for t in range(n_sweeps):
         update_size(rng, prior, state, tally, space, n)
         score = draw_labels(rows, state, tally.size[0], rng)
+        if not np.isfinite(score):
+            return False
         if len(sizes):
             add_to_tally(tally, space)
             if (t + 1) % thin == 0:
                 record_sizes(state, tally, score, t // thin, out, sizes)
+    return True
 
 
 # -- draws of all sizes as arrays --------------------------------------------------

@@ -23,7 +23,7 @@ import bayesgmm as bg
 from bayesgmm import sweeping
 from bayesgmm.covariances import covariance_family
 from bayesgmm.dims import DIMS
-from bayesgmm.errors import InputError
+from bayesgmm.errors import InputError, PosteriorWarning
 from bayesgmm.gibbs import gibbs
 from bayesgmm.initialise import start_from_labels
 from bayesgmm.kernels import reduce
@@ -268,8 +268,10 @@ def test_weights_too_small_for_numbers_have_a_density(weights):
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_not_conjugate_is_refused(method):
     X = three_groups()
+    known = bg.default_priors(X, 3)
+    given = replace(known, n_components=UniformSizes(5)) if method != "gibbs" else known
     with pytest.raises(InputError, match="inverse-Wishart"):
-        sample(method, X, priors=bg.default_priors(X, 3))
+        sample(method, X, priors=given)
     priors = bg.default_priors(X, 3, kind=KINDS[method])
     with pytest.raises(InputError, match="covariance_type"):
         bg.sample(X, 3, "VEE", method=method, priors=priors)
@@ -287,10 +289,11 @@ def test_an_interrupt_keeps_what_is_drawn(method, monkeypatch):
     sweep = home._sweep
 
     def interrupted(*arguments):
-        sweep(*arguments)
+        done = sweep(*arguments)
         calls.append(1)
         if len(calls) == 20:  # some ten segments of each chain
             _thread.interrupt_main()
+        return done
 
     monkeypatch.setattr(home, "_sweep", interrupted)
     target = make_target(three_groups(), 3, priors=priors_of(method))
@@ -366,3 +369,21 @@ def test_size_group_holds_probabilities():
     filled = posterior["posterior"]["n_filled"].values
     share = (filled == 3).mean()  # of one sweep in ten
     assert abs(float(size["n_filled_probability"].sel(n_components=3)) - share) < 0.1
+
+
+def tied_rows():
+    """Eight rows are one number: the integral over a common scale is infinite."""
+    return np.r_[np.zeros(8), np.random.default_rng(1).normal(3, 1, 12)][:, None]
+
+
+def test_components_on_tied_rows_are_told():
+    priors = bg.default_priors(tied_rows(), 3, kind="hierarchical")
+    with pytest.warns(PosteriorWarning, match="as on tied rows"):
+        sample("gibbs", tied_rows(), priors=priors, draws=2000)
+
+
+def test_chains_end_where_rows_lose_their_components():
+    """Where variances are too small for numbers, no component explains other rows."""
+    priors = bg.default_priors(tied_rows(), 3, kind="static")
+    with pytest.raises(FloatingPointError, match="follows tied rows to zero"):
+        sample("telescoping", tied_rows(), priors=priors, draws=2000)

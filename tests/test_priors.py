@@ -291,3 +291,24 @@ def test_exchangeable_or_not():
 def test_wrong_priors_are_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_stephens_scale_is_that_of_the_paper():
+    """Sigma^-1 ~ W(c0, C0) of mean c0 C0^-1, and C0 ~ W(g0, G0) of mean g0 G0^-1."""
+    X = bg.datasets.load("faithful")
+    prior = bg.default_priors(X, 3, kind="hierarchical").covariances
+    c0, g0 = 3.0, 1.0
+    g_matrix = 100 * g0 / c0 * np.diag(1 / np.ptp(X.to_numpy(), axis=0) ** 2)
+    # Here Sigma^-1 ~ Wishart of mean nu S^-1, so that S = 2 C0 and nu = 2 c0.
+    assert prior.degrees_of_freedom == 2 * c0
+    mean_scale = prior.scale_degrees_of_freedom * prior.scale_matrix
+    np.testing.assert_allclose(mean_scale, 2 * g0 * np.linalg.inv(g_matrix))
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+def test_a_row_of_weight_two_is_the_row_twice(kind):
+    x = np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [10.0], [11.0], [12.0], [99.0]])
+    weight = np.array([1, 1, 1, 1, 1, 9, 8, 9, 0])
+    weighted = bg.default_priors(x, 2, kind=kind, sample_weight=weight)
+    repeated = bg.default_priors(np.repeat(x, weight, axis=0), 2, kind=kind)
+    assert str(weighted) == str(repeated)

@@ -201,7 +201,8 @@ def run_sweeps(rng, X, repeats, prior, state, n_sweeps, out):
     """Run sweeps on data small enough for one thread; record the last ones.
 
     The last ``len(out.weights)`` sweeps are recorded. `state.total` must be that of
-    labels under the state, and is so again at the end.
+    labels under the state, and is so again at the end. Returns how many sweeps were
+    run: fewer than asked for if there came to be a row that no component can explain.
     """
     now, log_weights = state.components, state.log_weights
     n_components, n_features = now.means.shape
@@ -219,8 +220,11 @@ def run_sweeps(rng, X, repeats, prior, state, n_sweeps, out):
         )
         key = draw_key(rng)
         score = pass_into(X, repeats, np.int64(0), mixture, space, key, state.total)
+        if not score > -np.inf:
+            return t
         if t >= skipped:
             _record(state, score, t - skipped, out)
+    return n_sweeps
 
 
 @serial

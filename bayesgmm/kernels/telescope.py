@@ -149,6 +149,8 @@ def run_telescoping(
     """Run sweeps on data small enough for one thread; record every `thin`-th one.
 
     Without room in `sizes` the sweeps are warm-up: neither recorded nor counted.
+    Returns how many sweeps were run: fewer than asked for if there came to be a row
+    that no component can explain.
     """
     now, log_weights = state.components, state.log_weights
     largest, n_features = now.means.shape
@@ -168,10 +170,13 @@ def run_telescoping(
             mixture.precisions_cholesky,
         )
         score = pass_into(X, repeats, np.int64(0), mixture, some, draw_key(rng), total)
+        if not score > -np.inf:
+            return t
         if len(sizes) > 0:
             _add_to_tally(tally, space)
             if (t + 1) % thin == 0:
                 _record_sizes(state, tally, score, (t + 1) // thin - 1, out, sizes)
+    return n_sweeps
 
 
 # -- the same for callers in Python, who have rows on threads ----------------------

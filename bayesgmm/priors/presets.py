@@ -1,7 +1,7 @@
 """Sets of priors scaled to the data: one table, and `default_priors` that reads it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,9 @@ LKJ_ETA = 2.0
 # Malsiner-Walli, Fruehwirth-Schnatter and Gruen's, which leaves components empty.
 SPARSE = Gamma(1.0, 20.0)
 RICHARDSON_GREEN_LARGEST = 30
+
+
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 class _Data(NamedTuple):
@@ -91,11 +94,11 @@ def _independent(data):
 
 
 def _stephens(data):
-    """Stephens (1997), who has C0 for half of S."""
+    """Stephens (1997): S = 2 C0, and C0 has the mean g0 G0^-1."""
     d = len(data.sd)
     c0, g0 = 2.5 + (d - 1) / 2, 0.5 + (d - 1) / 2
     g_matrix = 100.0 * g0 / c0 * np.diag(data.range**-2.0)
-    return HierarchicalInverseWishart(2 * c0, 2 * g0, 2.0 * np.linalg.inv(g_matrix))
+    return HierarchicalInverseWishart(2 * c0, 2 * g0, np.linalg.inv(g_matrix))
 
 
 def _hierarchical(data):
@@ -225,13 +228,27 @@ def default_priors(
     return make(
         _Data(
             overall=overall,
-            median=np.nanmedian(counted, axis=0),
+            median=_median(table.values, weight),
             lowest=np.nanmin(counted, axis=0),
             highest=np.nanmax(counted, axis=0),
             n_components=n_components,
             names=table.feature_names,
         )
     )
+
+
+def _median(X, weight) -> Floats:
+    """Return the median of every column, a row of weight 2 being the row twice."""
+    weight = np.ones(len(X)) if weight is None else weight
+    return np.array([_middle(x, weight) for x in X.T], dtype=np.float64)
+
+
+def _middle(x, weight) -> float:
+    known = ~np.isnan(x) & (weight > 0)
+    values, numbers = np.unique(x[known], return_inverse=True)
+    below = np.cumsum(np.bincount(numbers, weight[known]))
+    sides = [np.searchsorted(below, 0.5 * below[-1], side) for side in _SIDES]
+    return float(np.mean(values[np.minimum(sides, len(values) - 1)]))
 
 
 def _overall(X, weight, family) -> Overall:
