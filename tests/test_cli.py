@@ -71,7 +71,18 @@ def test_demo_fits_two_groups_and_says_where_the_report_is(fitted, tmp_path):
 
 def test_fit_passes_everything_on(fitted, table, tmp_path):
     options = ["-k", "1-3", "-o", tmp_path / "out", "--covariance-type", "tied"]
-    options += ["--seed", "7", "--draws", "50", "--chains", "2", "--columns", "waiting"]
+    options += [
+        "--method",
+        "gibbs",
+        "--seed",
+        "7",
+        "--draws",
+        "50",
+        "--chains",
+        "2",
+        "--columns",
+        "waiting",
+    ]
     result = run("fit", table, *options)
     assert result.exit_code == 0, result.output
     X, settings = fitted[0]
@@ -80,6 +91,7 @@ def test_fit_passes_everything_on(fitted, table, tmp_path):
     assert settings == {
         "n_components": range(1, 4),
         "covariance_type": "tied",
+        "method": "gibbs",
         "random_seed": 7,
         "draws": 50,
         "chains": 2,

@@ -11,6 +11,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.start import em_start
 from bayesgmm.marginal.structure import structure_of
+from bayesgmm.target import make_target
 
 FAST = {"mode": "FAST_COMPILE"}
 TYPES = ["full", "tied", "diag", "spherical"]
@@ -255,7 +256,8 @@ def test_standard_errors_of_one_gaussian():
     rng = np.random.default_rng(0)
     X = rng.normal([0, 5], [1, 30], size=(5_000, 2))
     em = bg.GaussianMixture(1, covariance_type="diag").fit(X)
-    scales = em_start(X, em.parameters_, structure_of("diag", 2)).scales
+    target = make_target(X, 1, "diag", init=em)
+    scales = em_start(target, structure_of("diag", 2)).scales
     n, sds = len(X), X.std(axis=0)
     # Kurtosis of a sample moves the empirical information by about 1 / sqrt(n).
     np.testing.assert_allclose(scales["means"][0], sds / np.sqrt(n), rtol=0.08)

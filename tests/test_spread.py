@@ -17,6 +17,7 @@ from bayesgmm.marginal.parts import PARTS
 from bayesgmm.marginal.start import em_start
 from bayesgmm.marginal.structure import KERNELS, structure_of
 from bayesgmm.marginal.transforms import Turn
+from bayesgmm.target import make_target
 
 FAST = {"mode": "FAST_COMPILE"}
 families = pytest.mark.parametrize("name", FAMILIES)
@@ -201,7 +202,8 @@ def test_chains_begin_at_em(name, d, k):
     X = rng.normal(size=(90, d)) * rng.uniform(1, 5, (3, d)).repeat(30, axis=0)
     X[:, 0] += np.repeat([0, 30, -40], 30)
     em = fit(X, k, name).parameters_
-    start = em_start(X, em, structure_of(em.covariance_type, X.shape[1]))
+    target = make_target(X, k, em.covariance_type, init=em)
+    start = em_start(target, structure_of(em.covariance_type, X.shape[1]))
     lower = structure_of(name, d).factors(KERNELS, start.values, k, d)
     np.testing.assert_allclose(products(lower), em.covariances, rtol=1e-10, atol=1e-11)
     np.testing.assert_allclose(start.values["means"], em.means, rtol=1e-14)
