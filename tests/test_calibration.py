@@ -16,8 +16,8 @@ import bayesgmm as bg
 from bayesgmm.covariances import covariance_family
 from bayesgmm.gibbs import gibbs
 from bayesgmm.marginal.compile import FlatModel
-from bayesgmm.marginal.nuts import sample_nuts
 from bayesgmm.marginal.prior_draws import draw_prior
+from bayesgmm.marginal.run import METHODS
 from bayesgmm.priors import (
     Dirichlet,
     FDistribution,
@@ -175,7 +175,8 @@ def test_nuts_is_calibrated():
 
     def sample(X, seed):
         pm.set_data({"X": X}, model=model)
-        drawn = sample_nuts(flat, settings(N_DRAWS * thin, 200, seed)).values[0, ::thin]
+        of_flat = METHODS["nuts"](flat, settings(N_DRAWS * thin, 200, seed))
+        drawn = of_flat.values[0, ::thin]
         arrays = zip(*(quantities(one) for one in drawn), strict=True)
         return dict(zip(names, map(np.stack, arrays), strict=True))
 
