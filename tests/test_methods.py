@@ -124,10 +124,10 @@ class Dying(Disturbed):
 @pytest.mark.parametrize("method", OF_CHAINS)
 def test_an_interrupt_keeps_the_chains_that_are_done(method, whole, draw, monkeypatch):
     check_installed(method)
+    expected = largest_weights(whole(method))
     monkeypatch.setattr(chains, "ThreadPoolExecutor", Interrupted)
     with pytest.warns(PosteriorWarning, match="interrupted: 100 of 100 draws in 1 of"):
         kept = draw(method, cores=1)
-    expected = largest_weights(whole(method))
     if kept["posterior"].attrs["approximate"]:
         assert np.isin(largest_weights(kept), expected).any()
     else:
