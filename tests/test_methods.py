@@ -5,7 +5,6 @@ The methods are those of the tables: a new one is tested here without another li
 
 import _thread
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -31,12 +30,6 @@ OF_CHAINS = [one for one in METHODS if one.values[0] not in WITHOUT_CHAINS]
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*rough:bayesgmm.errors.PosteriorWarning"
 )
-
-
-def check_installed(method):
-    needed = NEEDS.get(method)
-    if needed and not find_spec(needed):
-        pytest.skip(f"{needed} is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +61,6 @@ def whole(draw):
     made = {}
 
     def get(method):
-        check_installed(method)
         if method not in made:
             made[method] = draw(method, cores=1)
         return made[method]
@@ -123,7 +115,6 @@ class Dying(Disturbed):
 
 @pytest.mark.parametrize("method", OF_CHAINS)
 def test_an_interrupt_keeps_the_chains_that_are_done(method, whole, draw, monkeypatch):
-    check_installed(method)
     expected = largest_weights(whole(method))
     monkeypatch.setattr(chains, "ThreadPoolExecutor", Interrupted)
     with pytest.warns(PosteriorWarning, match="interrupted: 100 of 100 draws in 1 of"):
@@ -136,7 +127,6 @@ def test_an_interrupt_keeps_the_chains_that_are_done(method, whole, draw, monkey
 
 @pytest.mark.parametrize("method", OF_CHAINS)
 def test_a_chain_that_dies_leaves_the_others(method, whole, draw, monkeypatch):
-    check_installed(method)
     monkeypatch.setattr(chains, "ThreadPoolExecutor", Dying)
     with pytest.warns(PosteriorWarning, match="Chain 1 died .* FloatingPointError: ma"):
         kept = draw(method, cores=2)

@@ -78,9 +78,6 @@ def test_nuts_equals_enumeration(golden, case):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["nuts_pymc", "nuts_numpyro", "nuts_blackjax"])
 def test_other_steps_of_nuts_equal_enumeration(golden, method):
-    needed = {"nuts_numpyro": "numpyro", "nuts_blackjax": "blackjax"}.get(method)
-    if needed is not None:
-        pytest.importorskip(needed)
     truth = golden("exact_tiny_nonconjugate.json")["cases"][0]
     X, model = tiny_model(truth)
     settings = {"draws": 1000, "random_seed": 3, "progress": False}
