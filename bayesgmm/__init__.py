@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayesgmm.evidence import evidence as evidence
     from bayesgmm.filled import condition_on_filled as condition_on_filled
     from bayesgmm.impute import impute as impute
+    from bayesgmm.label_draws import draw_labels as draw_labels
     from bayesgmm.log_score import log_score as log_score
     from bayesgmm.log_score import predictive_density as predictive_density
     from bayesgmm.loo import loo as loo
@@ -88,6 +89,7 @@ _HOME = {
     "conjugate_prior": "conjugate_default",
     "default_priors": "priors",
     "diagnose": "diagnose",
+    "draw_labels": "label_draws",
     "evidence": "evidence",
     "fit": "pipeline",
     "impute": "impute",

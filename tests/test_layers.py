@@ -57,7 +57,15 @@ ROWS = {
         "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
     ],
-    "F posterior": ["blocks", "filled", "importance", "intervals", "kept", "posterior"],
+    "F posterior": [
+        "blocks",
+        "filled",
+        "importance",
+        "intervals",
+        "kept",
+        "label_draws",
+        "posterior",
+    ],
     "G labels": ["relabel"],
     "G after sampling": [
         "bootstrap replicates",

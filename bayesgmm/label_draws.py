@@ -1,0 +1,108 @@
+"""Labels drawn from a posterior, for whatever is computed of rows and labels."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.arguments import check_count
+from bayesgmm.blocks import responsibilities_of
+from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS
+from bayesgmm.errors import InputError
+from bayesgmm.kept import observations_of, read_allowed
+from bayesgmm.posterior import Draws, posterior_group, read_mixtures
+from bayesgmm.validation import Table
+
+MOST_LABELS = 2**28
+"""Of more rows or draws every second, third, ... draw is taken: a label is a byte."""
+
+NOISE = -1  # as `GaussianMixture.predict` calls it
+
+
+def draw_labels(
+    posterior: xr.DataTree,
+    X: Any = None,
+    *,
+    n_draws: int | None = None,
+    random_seed: int = 0,
+) -> xr.DataArray:
+    """Draw a label for every row in every draw, given the parameters of that draw.
+
+    What is computed of rows and labels, averaged over these draws, knows both that
+    components overlap and that their parameters are not known.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Draws of a mixture. Labels mean what they mean there: `relabel` it first where
+        their names matter. The number of components may vary over draws.
+    X : array-like of shape (n_observations, n_features) or data frame, optional
+        Old or new observations, by default the data that the posterior holds, whose
+        known labels stay as they are.
+    n_draws : int, optional
+        Of each chain, evenly spread. By default all, or as many as 2**28 labels allow.
+    random_seed : int, default 0
+
+    Returns
+    -------
+    xarray.DataArray
+        Integers (chain, draw, obs_id): places of components, counted from 0, and -1
+        for noise.
+
+    Raises
+    ------
+    InputError
+        If `X` has other features than the posterior, or `n_draws` is not from 1 to the
+        number of draws.
+    """
+    draws = read_mixtures(posterior, noisy=True)
+    table = observations_of(posterior, draws.feature_names, X, gappy=True)
+    kept = _thin(draws, table.n_observations, n_draws)
+    samples = (np.arange(draws.n_chains)[:, None] * draws.n_draws + kept).ravel()
+    allowed = read_allowed(posterior) if X is None else None
+    labels = _draw(table, draws.take(samples), allowed, random_seed)
+    coords = {OBSERVATION: table.obs_ids}
+    held = posterior_group(posterior).coords
+    coords |= {CHAIN: held[CHAIN].values} if CHAIN in held else {}
+    coords |= {DRAW: held[DRAW].values[kept]} if DRAW in held else {}
+    shape = (draws.n_chains, len(kept), table.n_observations)
+    return xr.DataArray(
+        labels.reshape(shape), coords, (*SAMPLE_DIMS, OBSERVATION), "label"
+    )
+
+
+def _thin(draws: Draws, n_rows: int, n_draws: int | None) -> Ints:
+    """Return the draws of each chain to keep."""
+    if n_draws is None:
+        allowed = max(1, MOST_LABELS // (draws.n_chains * n_rows))
+        n_draws = min(draws.n_draws, allowed)
+    if check_count("n_draws", n_draws) > draws.n_draws:
+        raise InputError(
+            "n_draws",
+            "be at most the number of draws of a chain",
+            f"{n_draws} of {draws.n_draws}",
+            "Sample more draws, or leave it out to have all.",
+        )
+    return np.linspace(0, draws.n_draws - 1, n_draws).round().astype(np.intp)
+
+
+def _draw(table: Table, draws: Draws, allowed, random_seed: int) -> Ints:
+    """Return labels (n_samples, n_rows), the same whatever the size of the blocks."""
+    rng = np.random.default_rng(random_seed)
+    dtype = np.min_scalar_type(-draws.n_shares)
+    labels = np.empty((draws.n_samples, table.n_observations), dtype)
+    for rows, shares in responsibilities_of(table.values, draws, allowed):
+        uniform = rng.random(shares.shape[1::-1]).T
+        labels[:, rows] = _invert(shares, uniform)
+    if draws.noise is not None:
+        labels[labels == draws.n_components] = NOISE
+    return labels
+
+
+def _invert(shares: Floats, uniform: Floats) -> Ints:
+    """Return for each row the component in whose part of [0, 1) its number falls."""
+    below = np.cumsum(shares, axis=-1)
+    # Rounding must not lift a number above the last sum: no component is there.
+    reached = np.minimum(uniform * below[..., -1], np.nextafter(below[..., -1], 0.0))
+    return (reached[..., None] >= below).sum(-1)
