@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bayesgmm.combine import merge_components as merge_components
     from bayesgmm.compare import Comparison as Comparison
     from bayesgmm.compare import compare as compare
+    from bayesgmm.confident import ambiguous_rows as ambiguous_rows
+    from bayesgmm.confident import confident_labels as confident_labels
     from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
     from bayesgmm.conjugate_default import conjugate_prior as conjugate_prior
     from bayesgmm.diagnose import diagnose as diagnose
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from bayesgmm.marginal.distribution import MvNormalMixture as MvNormalMixture
     from bayesgmm.marginal.model import build_model as build_model
     from bayesgmm.membership import membership as membership
+    from bayesgmm.over_labels import LabelAverage as LabelAverage
+    from bayesgmm.over_labels import average_over_labels as average_over_labels
     from bayesgmm.parameters import MixtureParameters as MixtureParameters
     from bayesgmm.pipeline import Analysis as Analysis
     from bayesgmm.pipeline import fit as fit
@@ -54,6 +58,8 @@ if TYPE_CHECKING:
     from bayesgmm.prior_sampling import sample_prior as sample_prior
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.priors import default_priors as default_priors
+    from bayesgmm.profile import profile as profile
+    from bayesgmm.profile_result import Profile as Profile
     from bayesgmm.relabel import relabel as relabel
     from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
@@ -75,17 +81,22 @@ _HOME = {
     "Evidence": "evidence",
     "GaussianMixture": "estimator",
     "InputError": "errors",
+    "LabelAverage": "over_labels",
     "LikelihoodRatioTest": "lrt",
     "MixtureParameters": "parameters",
     "MvNormalMixture": "marginal.distribution",
     "Priors": "priors",
+    "Profile": "profile_result",
     "Selection": "selection",
     "Stacking": "stacking",
+    "ambiguous_rows": "confident",
+    "average_over_labels": "over_labels",
     "bootstrap": "bootstrap",
     "bootstrap_summary": "bootstrap",
     "build_model": "marginal.model",
     "compare": "compare",
     "condition_on_filled": "filled",
+    "confident_labels": "confident",
     "conjugate_prior": "conjugate_default",
     "default_priors": "priors",
     "diagnose": "diagnose",
@@ -105,6 +116,7 @@ _HOME = {
     "plot_prior": "plots.prior",
     "plot_prior_predictive": "plots.prior_predictive",
     "predictive_density": "log_score",
+    "profile": "profile",
     "relabel": "relabel",
     "sample": "sampling",
     "sample_prior": "prior_sampling",

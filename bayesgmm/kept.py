@@ -89,10 +89,7 @@ def fitted_observations(
     held = _stored_data(posterior, len(feature_names))
     if X is None or held is None:
         return table
-    stored, given = held.values, table.values
-    same = stored.shape == given.shape and (
-        (stored == given) | (np.isnan(stored) & np.isnan(given))
-    ).all(axis=1)
+    same = _are_same(held.values, table.values)
     if np.all(same):
         return table
     raise InputError(
@@ -100,9 +97,16 @@ def fitted_observations(
         "be the observations of the fit, in their order",
         f"other values, the first in row {np.argmin(same)}"
         if np.ndim(same)
-        else f"{table.n_observations} rows where the posterior holds {len(stored)}",
+        else f"{table.n_observations} rows where the posterior holds {len(held)}",
         "Leave `X` out: the posterior holds its data.",
     )
+
+
+def _are_same(stored: Floats, given: Floats) -> Any:
+    """Tell which rows are equal, also in their gaps; False if there are others."""
+    return stored.shape == given.shape and (
+        (stored == given) | (np.isnan(stored) & np.isnan(given))
+    ).all(axis=1)
 
 
 def _stored_data(posterior: xr.DataTree, n_features: int) -> xr.DataArray | None:
@@ -127,6 +131,14 @@ def fitted_sample_weight(posterior: xr.DataTree, n_observations: int) -> Floats:
     if SAMPLE_WEIGHT not in held:
         return np.ones(n_observations)
     return np.asarray(held[SAMPLE_WEIGHT], dtype=np.float64)
+
+
+def weights_of(posterior: xr.DataTree, table: Table) -> Floats:
+    """Return the weights in the fit if these are its rows, or ones for other rows."""
+    held = _stored_data(posterior, table.n_features)
+    if held is not None and np.all(_are_same(held.values, table.values)):
+        return fitted_sample_weight(posterior, table.n_observations)
+    return np.ones(table.n_observations)
 
 
 def read_allowed(posterior: xr.DataTree) -> Any:

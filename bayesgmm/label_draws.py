@@ -53,10 +53,11 @@ def draw_labels(
     Raises
     ------
     InputError
-        If `X` has other features than the posterior, or `n_draws` is not from 1 to the
-        number of draws.
+        If `X` has other features than the posterior, `n_draws` is not from 1 to the
+        number of draws, or these are replicates of a jackknife.
     """
     draws = read_mixtures(posterior, noisy=True)
+    _check_spread(draws)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     kept = _thin(draws, table.n_observations, n_draws)
     samples = (np.arange(draws.n_chains)[:, None] * draws.n_draws + kept).ravel()
@@ -70,6 +71,17 @@ def draw_labels(
     return xr.DataArray(
         labels.reshape(shape), coords, (*SAMPLE_DIMS, OBSERVATION), "label"
     )
+
+
+def _check_spread(draws: Draws) -> None:
+    """Refuse replicates that lie closer together than estimates do."""
+    if draws.stretch != 1.0:
+        raise InputError(
+            "posterior",
+            "be draws that spread as the parameters may",
+            "replicates of a jackknife, which lie closer together",
+            "Bootstrap with `kind='weighted_likelihood'`, or sample.",
+        )
 
 
 def _thin(draws: Draws, n_rows: int, n_draws: int | None) -> Ints:
