@@ -154,7 +154,8 @@ def _analyse(X: Any, out: Path, **settings: Any) -> None:
     analysis = fit_mixture(X, progress=console.is_terminal, **settings)
     analysis.save(folder)
     console.print(render(tell(analysis)))
-    console.print(f"\nReport: {folder / 'report.html'}", highlight=False)
+    where = f"\nReport: {folder / 'report.html'}"
+    console.print(where, highlight=False, soft_wrap=True)  # a path is copied whole
 
 
 def _parse_range(text: str) -> int | range:

@@ -94,6 +94,7 @@ def test_gibbs_is_calibrated(kind, family, n_components):
     assert_calibrated(ranks_of(simulate_from(*case), gibbs_of(*case)))
 
 
+@pytest.mark.slow
 def test_a_wrong_prior_is_seen():
     """Degrees of freedom half of those the truths were drawn with."""
     priors = GIBBS["conjugate"]

@@ -66,7 +66,7 @@ def test_demo_fits_two_groups_and_says_where_the_report_is(fitted, tmp_path):
     assert "Chains agree" in result.output
     assert "EM against the posterior" in result.output
     assert (tmp_path / "demo" / "report.html").exists()
-    assert "report.html" in result.output
+    assert str(tmp_path / "demo" / "report.html") in result.output
 
 
 def test_fit_passes_everything_on(fitted, table, tmp_path):

@@ -67,7 +67,7 @@ def check_enumerated(posterior, truth, X, error_of=standard_error):
     assert (error < 4 * error_of(density)).all()
 
 
-@pytest.mark.parametrize("case", [0, 2])
+@pytest.mark.parametrize("case", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_nuts_equals_enumeration(golden, case):
     truth = golden("exact_tiny_nonconjugate.json")["cases"][case]
     X, model = tiny_model(truth)

@@ -17,7 +17,7 @@ from bayesgmm.posterior import read_mixtures
 @pytest.fixture(scope="module")
 def galaxies():
     X = bg.datasets.load("galaxies")
-    settings = {"draws": 5000, "random_seed": 1, "progress": False}
+    settings = {"draws": 2500, "random_seed": 1, "progress": False}
     return X, bg.sample(X, method="telescoping", **settings)
 
 
