@@ -62,7 +62,6 @@ CONJUGATE: dict[str, ConjugateMethod] = {
     "telescoping": ConjugateMethod(telescoping, "dynamic", 10, ("missing",)),
     "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
-# What priors scaled to the data must know of these.
 # Of the variance of all rows. Ties are at 0, and no measured group is this narrow.
 NO_SPREAD = 1e-12
 
@@ -334,6 +333,11 @@ def _resampled(sampled: Sampled, k: float, seed: int) -> Sampled:
 def _warn(sampled: Sampled, posterior, settings) -> None:
     """Say what is missing from the draws, or wrong with them."""
     k = posterior[POSTERIOR].attrs.get(PARETO_K, 0.0)
+    if np.isnan(k):
+        _tell(
+            "How rough the draws are is not known: they are too few, or some are where "
+            "the posterior has no density. Draw more, or compare with `method='nuts'`."
+        )
     if k > GOOD_K:
         _tell(
             f"The draws are rough: {describe_roughness(k)}. Spreads may be too small; "

@@ -401,6 +401,13 @@ def test_quality_is_told(faithful):
     assert attrs["pareto_k"] > 0.7
 
 
+def test_quality_that_is_not_known_is_told(faithful):
+    few = {"draws": 2, "chains": 1, "random_seed": 1}
+    with pytest.warns(PosteriorWarning, match="is not known: they are too few"):
+        posterior = bg.sample(faithful, 2, method="cavi", **few)
+    assert np.isnan(posterior["posterior"].attrs["pareto_k"])
+
+
 def test_empty_components_have_finite_densities():
     """Of a hundred thousand draws many have weights below the smallest number."""
     X = three_groups(40)
