@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from bayesgmm.profile import profile as profile
     from bayesgmm.profile_result import Profile as Profile
     from bayesgmm.relabel import relabel as relabel
+    from bayesgmm.relabel import relabelling_agreement as relabelling_agreement
     from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
     from bayesgmm.selection import Selection as Selection
@@ -118,6 +119,7 @@ _HOME = {
     "predictive_density": "log_score",
     "profile": "profile",
     "relabel": "relabel",
+    "relabelling_agreement": "relabel",
     "sample": "sampling",
     "sample_prior": "prior_sampling",
     "select": "selection",

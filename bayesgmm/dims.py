@@ -1,7 +1,8 @@
 """The names of dimensions, in models, draws and results alike."""
 
 CHAIN, DRAW = "chain", "draw"
-COMPONENT, FEATURE, FEATURE_BIS = "component", "feature", "feature_bis"
+COMPONENT, COMPONENT_BIS = "component", "component_bis"
+FEATURE, FEATURE_BIS = "feature", "feature_bis"
 AXIS, PAIR, OBSERVATION = "axis", "feature_pair", "obs_id"
 # Where the number of components is drawn: a group, its dimension, and a variable.
 SIZE, N_COMPONENTS, N_FILLED = "size", "n_components", "n_filled"

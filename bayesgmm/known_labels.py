@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesgmm._typing import Ints
+from bayesgmm._typing import Floats, Ints
 from bayesgmm.errors import InputError
 
 
@@ -28,7 +28,7 @@ def check_labels(labels: Any, n_observations: int, n_components: int) -> Any:
     array = np.asarray(labels)
     if array.dtype == bool:
         return _check_allowed(array, n_observations, n_components)
-    numbers = _as_numbers(array, n_observations, n_components)
+    numbers = check_numbers(labels, n_observations, n_components)
     return (numbers[:, None] == np.arange(n_components)) | (numbers[:, None] == -1)
 
 
@@ -52,11 +52,23 @@ def _check_allowed(allowed, n_observations, n_components):
     return allowed
 
 
-def _as_numbers(array, n_observations, n_components):
+def check_numbers(
+    labels: Any, n_observations: int, n_components: int, argument: str = "labels"
+) -> Floats:
+    """Return numbers of components, -1 where unknown, shape (n_observations,).
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_observations,)
+    n_observations, n_components : int
+    argument : str
+        Name of the argument, as the user wrote it.
+    """
+    array = np.asarray(labels)
     rule = f"be whole numbers 0 to {n_components - 1}, or -1 where unknown"
     if array.shape != (n_observations,):
         raise InputError(
-            "labels",
+            argument,
             f"have one entry a row of `X`, shape ({n_observations},)",
             f"shape {array.shape}",
             "Give one label for every observation, -1 where it is not known.",
@@ -71,7 +83,7 @@ def _as_numbers(array, n_observations, n_components):
     bad = np.flatnonzero(~np.isin(numbers, np.arange(-1, n_components)))
     if len(bad):
         raise InputError(
-            "labels",
+            argument,
             rule,
             f"{numbers[bad[0]]:g} at row {bad[0]}",
             "Number the known groups from 0, or raise `n_components`.",

@@ -1,6 +1,12 @@
 """Resolve label switching: one permutation a draw, applied to everything at once."""
 
+from bayesgmm.relabel.agreement import relabelling_agreement
 from bayesgmm.relabel.methods import METHODS, relabel
 from bayesgmm.relabel.permute import unrelabel
 
-__all__ = ["METHODS", "relabel", "unrelabel"]
+__all__ = [
+    "METHODS",
+    "relabel",
+    "relabelling_agreement",
+    "unrelabel",
+]

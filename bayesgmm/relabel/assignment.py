@@ -1,38 +1,9 @@
 """Assignment problems of many draws: the best permutation and how clear it is."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats, Ints
-
-Blocks = Callable[[], Iterator[tuple[slice, Floats]]]
-"""Each call walks once over (rows, responsibilities (n_samples, n_rows, K))."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Relabelling:
-    """What a method found.
-
-    Attributes
-    ----------
-    permutations : array of int, shape (n_samples, n_components)
-        Component k of a relabelled draw is the draw's own ``permutations[t, k]``.
-    confidence : array of shape (n_samples,)
-        From 0 (another permutation is as good) to 1 (the draw separates its
-        components as clearly as the target does).
-    objective : float
-        What the method minimised, summed over draws.
-    n_iterations : int
-        Passes over the data that changed permutations.
-    """
-
-    permutations: Ints
-    confidence: Floats
-    objective: float
-    n_iterations: int
 
 
 def solve(costs: Floats) -> Ints:

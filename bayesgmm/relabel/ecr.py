@@ -8,19 +8,16 @@ numbers, so that relabelling twice gives the same answer.
 import numpy as np
 
 from bayesgmm._typing import Ints
-from bayesgmm.relabel.assignment import Blocks, Relabelling, confidence, solve, total
+from bayesgmm.relabel.assignment import confidence, solve, total
+from bayesgmm.relabel.task import Relabelling, Task
 
 
-def ecr(blocks: Blocks, pivot: Ints, n_components: int) -> Relabelling:
+def ecr(task: Task) -> Relabelling:
     """Relabel draws so that most observations carry the pivot's label.
 
     Parameters
     ----------
-    blocks : callable
-        Yields (rows, responsibilities of shape (n_samples, n_rows, n_components)).
-    pivot : array of int, shape (n_observations,)
-        The partition to agree with.
-    n_components : int
+    task : Task
 
     Returns
     -------
@@ -35,18 +32,18 @@ def ecr(blocks: Blocks, pivot: Ints, n_components: int) -> Relabelling:
        solution to the label switching problem in Bayesian analysis of mixtures of
        distributions*, J. Comput. Graph. Stat. 19:313-331.
     """
+    pivot, k = task.pivot, task.n_components
     counts = sum(
-        agreements(responsibilities.argmax(-1), pivot[rows], n_components)
-        for rows, responsibilities in blocks()
+        agreements(responsibilities.argmax(-1), pivot[rows], k)
+        for rows, responsibilities in task.blocks()
     )
-    own = np.diag(np.bincount(pivot, minlength=n_components))
+    own = np.diag(np.bincount(pivot, minlength=k))
     costs = -np.asarray(counts, dtype=np.float64)
     permutations = solve(costs)
     return Relabelling(
         permutations,
         confidence(costs, permutations, -own.astype(np.float64)),
         float((len(pivot) + total(costs, permutations)).sum()),
-        1,
     )
 
 

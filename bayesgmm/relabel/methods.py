@@ -1,6 +1,5 @@
-"""`relabel`: choose a method, give it the memberships, apply what it finds."""
+"""`relabel`: choose a method, give it its task, apply what it finds."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,32 +8,43 @@ import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_choice
-from bayesgmm.blocks import partition_of, responsibilities_of, total_log_likelihoods
+from bayesgmm.blocks import responsibilities_of
+from bayesgmm.errors import InputError
 from bayesgmm.kept import observations_of, read_allowed
 from bayesgmm.known_labels import interchangeable
-from bayesgmm.posterior import (
-    Draws,
-    matching_parameters,
-    read_draws,
-    sample_stat,
-)
-from bayesgmm.relabel.assignment import Blocks, Relabelling
+from bayesgmm.posterior import Draws, read_draws
+from bayesgmm.relabel.alternating import ecr_iterative_1, ecr_iterative_2, stephens
+from bayesgmm.relabel.data_based import data_based
 from bayesgmm.relabel.ecr import ecr
 from bayesgmm.relabel.permute import name_components, permute
-from bayesgmm.relabel.stephens import stephens
+from bayesgmm.relabel.pivotal import order, point_process, pra, standardise
+from bayesgmm.relabel.quantity import read_quantity
+from bayesgmm.relabel.reference import Reference, find_reference
+from bayesgmm.relabel.task import Method, Relabelling, Task
 
 # Components are told apart by far fewer rows than a raster has: more than this many
 # are thinned, evenly, so that relabelling never takes minutes.
 MAX_ROWS = 20_000
 
-METHODS: dict[str, Callable[[Blocks, Ints, int], Relabelling]] = {
+METHODS: dict[str, Method] = {
     "ecr": ecr,
+    "ecr_iterative_1": ecr_iterative_1,
+    "ecr_iterative_2": ecr_iterative_2,
     "stephens": stephens,
+    "pra": pra,
+    "data_based": data_based,
+    "order": order,
+    "point_process": point_process,
 }
 
 
 def relabel(
-    posterior: xr.DataTree, method: str = "ecr", reference: Any = None, X: Any = None
+    posterior: xr.DataTree,
+    method: str = "ecr",
+    reference: Any = None,
+    X: Any = None,
+    *,
+    by: Any = None,
 ) -> xr.DataTree:
     """Give the components of every draw the same names.
 
@@ -43,19 +53,41 @@ def relabel(
     Parameters
     ----------
     posterior : xarray.DataTree
-        Draws of a mixture; left as it is.
-    method : {"ecr", "stephens"}
-        ``"ecr"`` compares the draws' partitions with a pivot: fast and clear.
-        ``"stephens"`` compares memberships with their own average: better where
-        components overlap.
-    reference : GaussianMixture or MixtureParameters, optional
+        Draws of a mixture; left as it is. Where the number of components was drawn,
+        labels have no meaning across numbers: take the draws of one number with
+        `condition_on_filled` first.
+    method : str
+        Methods that compare rows:
+
+        - ``"ecr"``: the draws' partitions with a pivot. Fast and clear.
+        - ``"ecr_iterative_1"``: with the partition that is commonest under the labels
+          found, instead of a pivot.
+        - ``"ecr_iterative_2"``: with the partition that is likeliest on average.
+        - ``"stephens"``: memberships with their own average. Better where components
+          overlap.
+        - ``"data_based"``: centres and spreads of the rows of each label.
+
+        Methods that compare parameters, in units of their spread:
+
+        - ``"pra"``: with a pivot (pivotal reordering).
+        - ``"order"``: one quantity, see `by`. Where components overlap in it, this
+          cuts modes in half.
+        - ``"point_process"``: all components of all draws by k-means. How often two
+          components of a draw fall into one cluster is ``non_permutation_rate``: if
+          that is not rare, there are fewer groups than components.
+    reference : GaussianMixture, MixtureParameters, DataTree or array of int, optional
         Its partition is the pivot, so that the components carry its labels, and its
-        names of components if it has any. By default the pivot is the partition of the
-        draw with the highest log-posterior (``lp``), or log-likelihood where there is
-        no ``lp``.
+        names of components if it has any. Another posterior stands for the means of its
+        parameters. An array has a label for every row of `X`, -1 where it is not known.
+        By default the pivot is the draw with the highest log-posterior (``lp``), or
+        log-likelihood where there is no ``lp``.
     X : array-like of shape (n_observations, n_features) or data frame, optional
         By default the data that the posterior holds. Of more than 20,000 rows only
         every second, third, ... is used.
+    by : str or tuple, optional
+        For ``"order"``: a variable such as ``"weights"``, with names or places in its
+        other dimensions, as ``("means", "eruptions")``. By default the mean of the
+        first feature.
 
     Returns
     -------
@@ -63,59 +95,95 @@ def relabel(
         Every variable of every group of draws is permuted alike. The group
         ``relabelling`` holds ``permutation`` (chain, draw, component), which
         `unrelabel` undoes, and ``confidence`` (chain, draw): near 0 where another
-        permutation would do as well.
+        permutation would do as well. Its attributes say by what method and reference,
+        how low the ``objective`` is, and ``switch_rate``, the share of draws whose
+        labels are not in the commonest order.
 
     Raises
     ------
     InputError
-        If the reference has other components or features, or there are no data.
+        If the reference has other components or features, there are no data, draws are
+        not finite, or the number of components varies.
     """
     find = METHODS[check_choice("method", method, METHODS)]
+    _check_order(find, reference, by)
     draws = read_draws(posterior, noisy=True)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
-    rows = _thin(table.values)
-    if reference is None:
-        pivot, names = _best_draw(posterior, rows, draws), None
-    else:
-        matching = matching_parameters(reference, draws, "reference")
-        pivot = partition_of(rows, draws.only(matching))
-        names = matching.component_names
+    target = find_reference(reference, posterior, draws, table, MAX_ROWS)
+    if find is order:
+        target = target._replace(kind="order", names=range(draws.n_components))
     classes = interchangeable(read_allowed(posterior), draws.n_components)
-    found = _find(find, rows, draws, pivot, classes)
+    quantity = partial(read_quantity, posterior, by)
+    found = _find(find, draws, target, classes, quantity)
+    attrs = {"method": method, "pivot": target.kind, "objective": found.objective}
+    if found.is_permutation is not None:
+        attrs["non_permutation_rate"] = float(1.0 - found.is_permutation.mean())
     shape = (draws.n_chains, draws.n_draws)
     relabelled = permute(
         posterior,
         found.permutations.reshape(*shape, -1),
         found.confidence.reshape(shape),
-        method=method,
-        pivot="best draw" if reference is None else "reference",
-        objective=found.objective,
         n_iterations=found.n_iterations,
+        **attrs,
     )
-    return name_components(relabelled, names)
+    return name_components(relabelled, target.names)
 
 
-def _find(find, rows, draws, pivot, classes) -> Relabelling:
+def _check_order(find, reference, by):
+    given = {"reference": reference} if find is order else {"by": by}
+    for argument, value in given.items():
+        if value is not None:
+            raise InputError(
+                argument,
+                "be left out with this method",
+                f"{value!r:.40}",
+                'Components are ordered by a quantity with `method="order"`, `by=...`; '
+                "all other methods take a `reference`.",
+            )
+
+
+def _find(find: Method, draws: Draws, target: Reference, classes, quantity):
     """Find the permutations among components that labels do not tell apart.
 
     Each class is compared on the rows that the pivot gives it; noise stays where it is.
     """
     n_samples, k = draws.n_samples, draws.n_components
     permutations, confidence = np.tile(np.arange(k), (n_samples, 1)), np.ones(n_samples)
-    objective, n_iterations = 0.0, 0
+    every = Relabelling(permutations, confidence, 0.0, 0)
     for number in np.unique(classes):
         members = np.flatnonzero(classes == number)
-        kept = np.isin(pivot, members)
-        if len(members) == 1 or not kept.any():
-            continue
-        own = np.searchsorted(members, pivot[kept])
-        blocks = partial(_blocks, rows[kept], draws, members)
-        found = find(blocks, own, len(members))
-        permutations[:, members] = members[found.permutations]
-        confidence = np.minimum(confidence, found.confidence)
-        objective += found.objective
-        n_iterations = max(n_iterations, found.n_iterations)
-    return Relabelling(permutations, confidence, objective, n_iterations)
+        kept = np.isin(target.labels, members)
+        if len(members) > 1 and kept.any():
+            found = find(_task(draws, target, members, kept, quantity))
+            every = _join(every, members, found)
+    return every
+
+
+def _task(draws: Draws, target: Reference, members: Ints, kept, quantity) -> Task:
+    rows = target.rows[kept]
+    return Task(
+        n_components=len(members),
+        X=rows,
+        pivot=np.searchsorted(members, target.labels[kept]),
+        blocks=partial(_blocks, rows, draws, members),
+        parameters=partial(_parameters, draws, target.mixture, members),
+        quantity=lambda: quantity()[:, members],
+    )
+
+
+def _join(every: Relabelling, members: Ints, found: Relabelling) -> Relabelling:
+    """Add what was found for some of the components."""
+    permutations = every.permutations.copy()
+    permutations[:, members] = members[found.permutations]
+    both = (every.is_permutation, found.is_permutation)
+    known = [each for each in both if each is not None]
+    return Relabelling(
+        permutations,
+        np.minimum(every.confidence, found.confidence),
+        every.objective + found.objective,
+        max(every.n_iterations, found.n_iterations),
+        np.all(known, axis=0) if known else None,
+    )
 
 
 def _blocks(rows, draws, members):
@@ -127,13 +195,20 @@ def _blocks(rows, draws, members):
         )
 
 
-def _thin(X: Floats) -> Floats:
-    return np.ascontiguousarray(X[:: -(-len(X) // MAX_ROWS)])
+def _parameters(draws: Draws, mixture: Draws | None, members):
+    """Return weights, means, log sds and correlations of draws and of the pivot."""
+    _ = draws.quadratics  # refuses covariances that are none
+    values, centre, scale = standardise(_flatten(draws, members))
+    if mixture is None:
+        return values, None
+    return values, (_flatten(mixture, members)[0] - centre) / scale
 
 
-def _best_draw(posterior, X, draws: Draws) -> Ints:
-    """Return the partition of the draw with the highest log-density."""
-    scores = sample_stat(posterior, "lp")
-    if scores is None or not np.isfinite(scores).any():
-        scores = total_log_likelihoods(X, draws)
-    return partition_of(X, draws.take([int(np.nanargmax(scores))]))
+def _flatten(draws: Draws, members) -> Floats:
+    covariances = draws.covariances[:, members]
+    sds = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+    i, j = np.triu_indices(draws.n_features, k=1)
+    correlations = covariances[..., i, j] / (sds[..., i] * sds[..., j])
+    weights = draws.weights[:, members, None]
+    parts = [weights, draws.means[:, members], np.log(sds), correlations]
+    return np.concatenate(parts, axis=-1)

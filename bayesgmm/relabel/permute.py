@@ -8,12 +8,15 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesgmm._typing import Ints
-from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
+from bayesgmm.dims import COMPONENT, COMPONENT_BIS, SAMPLE_DIMS
 from bayesgmm.errors import InputError
+from bayesgmm.kept import DATA_GROUPS
 from bayesgmm.posterior import POSTERIOR, RELABELLING, SAMPLE_STATS, posterior_group
 
 SAMPLE_GROUPS = (POSTERIOR, SAMPLE_STATS, "posterior_predictive", "log_likelihood")
 """Groups whose draws are those of the posterior; the prior's are others."""
+
+COMPONENT_DIMS = (COMPONENT, COMPONENT_BIS)
 
 
 def permute(
@@ -50,6 +53,7 @@ def permute(
         permutations = np.take_along_axis(original, permutations, axis=-1)
         confidence = stored.get("confidence") if confidence is None else confidence
         attrs = {**stored.attrs, **attrs}
+    attrs["switch_rate"] = float(_switched(permutations).mean())
     variables: dict[str, Any] = {
         "permutation": ((*SAMPLE_DIMS, COMPONENT), permutations)
     }
@@ -64,20 +68,24 @@ def permute(
     return result
 
 
-def name_components(posterior: xr.DataTree, names: Sequence[str] | None) -> xr.DataTree:
+def name_components(posterior: xr.DataTree, names: Sequence | None) -> xr.DataTree:
     """Return the posterior with these names of components; None leaves what it has."""
     if names is None:
         return posterior
     result = posterior.copy()
-    for name in (*SAMPLE_GROUPS, RELABELLING):
+    for name in (*SAMPLE_GROUPS, *DATA_GROUPS, RELABELLING):
         group = result[name].to_dataset() if name in result.children else xr.Dataset()
-        if COMPONENT in group.dims:
-            result[name].dataset = group.assign_coords({COMPONENT: list(names)})
+        coords = {dim: list(names) for dim in COMPONENT_DIMS if dim in group.dims}
+        if coords:
+            result[name].dataset = group.assign_coords(coords)
     return result
 
 
 def unrelabel(posterior: xr.DataTree) -> xr.DataTree:
     """Give every draw the component labels back that the sampler gave it.
+
+    Components have numbers again, as names would change their meaning from draw to
+    draw.
 
     Parameters
     ----------
@@ -101,7 +109,14 @@ def unrelabel(posterior: xr.DataTree) -> xr.DataTree:
     permutations = stored["permutation"].transpose(*SAMPLE_DIMS, COMPONENT).values
     result = _apply(posterior, np.argsort(permutations, axis=-1))
     del result[RELABELLING]
-    return result
+    return name_components(result, range(permutations.shape[-1]))
+
+
+def _switched(permutations: Ints) -> Any:
+    """Tell which draws are not in the commonest order, shape (chain, draw)."""
+    flat = permutations.reshape(-1, permutations.shape[-1])
+    orders, counts = np.unique(flat, axis=0, return_counts=True)
+    return (permutations != orders[counts.argmax()]).any(axis=-1)
 
 
 def _stored(posterior):
@@ -111,24 +126,40 @@ def _stored(posterior):
 
 
 def _apply(posterior, permutations):
-    """Return a copy in which all draws of all variables are permuted."""
+    """Return a copy in which all that components have is permuted."""
+    orders = np.unique(permutations.reshape(-1, permutations.shape[-1]), axis=0)
+    ways = dict.fromkeys(SAMPLE_GROUPS, lambda x: _permuted(x, permutations))
+    ways |= dict.fromkeys(DATA_GROUPS, lambda x: _of_all_draws(x, orders))
     result = posterior.copy()
-    for name in SAMPLE_GROUPS:
+    for name, way in ways.items():
         if name in result.children:
             group = result[name].to_dataset()
             result[name].dataset = group.assign(
                 {
-                    variable: _permuted(array, permutations)
+                    variable: way(array)
                     for variable, array in group.data_vars.items()
-                    if {*SAMPLE_DIMS, COMPONENT} <= {*array.dims}
+                    if {*COMPONENT_DIMS} & {*array.dims}
                 }
             )
     return result
 
 
 def _permuted(array, permutations):
-    inner = [dim for dim in array.dims if dim not in (*SAMPLE_DIMS, COMPONENT)]
-    ordered = array.transpose(*SAMPLE_DIMS, COMPONENT, *inner)
-    index = permutations.reshape(*permutations.shape, *(1 for _ in inner))
-    values = np.take_along_axis(ordered.values, index, axis=2)
-    return ordered.copy(data=values).transpose(*array.dims)
+    """Permute an array draw by draw, along every dimension of components."""
+    if not {*SAMPLE_DIMS} <= {*array.dims}:
+        return array
+    for dim in {*COMPONENT_DIMS} & {*array.dims}:
+        inner = [other for other in array.dims if other not in (*SAMPLE_DIMS, dim)]
+        ordered = array.transpose(*SAMPLE_DIMS, dim, *inner)
+        index = permutations.reshape(*permutations.shape, *(1 for _ in inner))
+        values = np.take_along_axis(ordered.values, index, axis=2)
+        array = ordered.copy(data=values).transpose(*array.dims)
+    return array
+
+
+def _of_all_draws(array, orders):
+    """Permute what has no draws, as known labels, if all draws agree on the result."""
+    dims = {*COMPONENT_DIMS} & {*array.dims}
+    ways = [array.isel(dict.fromkeys(dims, order)).values for order in orders]
+    same = all(np.array_equal(way, ways[0]) for way in ways)
+    return array.copy(data=ways[0]) if same else array

@@ -1,0 +1,142 @@
+"""Methods that compare parameters, not rows: with a pivot, in an order, in clusters."""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from bayesgmm._typing import Floats
+from bayesgmm.relabel.assignment import confidence, solve, total
+from bayesgmm.relabel.ecr import ecr
+from bayesgmm.relabel.task import Relabelling, Task
+
+MAX_ITERATIONS = 1000
+
+
+def pra(task: Task) -> Relabelling:
+    """Relabel draws so that their parameters lie close to those of the pivot.
+
+    Parameters
+    ----------
+    task : Task
+
+    Returns
+    -------
+    Relabelling
+        The objective is minus the inner product of parameters and pivot. As no
+        permutation changes the length of the parameters, the distance is least where
+        the product is largest.
+
+    References
+    ----------
+    .. [1] J.-M. Marin, K. Mengersen and C. P. Robert (2005), *Bayesian modelling and
+       inference on mixtures of distributions*, Handbook of Statistics 25:459-507.
+    """
+    return _closest(*_parameters(task))
+
+
+def order(task: Task) -> Relabelling:
+    """Number the components of each draw upwards by one quantity.
+
+    Parameters
+    ----------
+    task : Task
+
+    Returns
+    -------
+    Relabelling
+        The confidence is low where two components of a draw are nearly equal.
+    """
+    values = standardise(task.quantity()[..., None])[0]
+    # Of all permutations the sorted one goes best with numbers that go up.
+    return _closest(values, np.sort(values, axis=1).mean(axis=0))
+
+
+def point_process(task: Task) -> Relabelling:
+    """Cluster the components of all draws; a draw's labels are those of its clusters.
+
+    Parameters
+    ----------
+    task : Task
+        The pivot's parameters are the centres that k-means begins with.
+
+    Returns
+    -------
+    Relabelling
+        Components of one draw can fall into one cluster. Such a draw takes the labels
+        with the smallest sum of squared distances, its confidence is 0, and
+        `is_permutation` is false. The objective is the sum of squares.
+
+    References
+    ----------
+    .. [1] S. Fruehwirth-Schnatter (2011), *Dealing with label switching under model
+       uncertainty*, in Mixtures: Estimation and Applications, chapter 10.
+    """
+    values, target = _parameters(task)
+    distances, centres, n_iterations = _cluster(values, target)
+    clusters = np.sort(distances.argmin(axis=-1), axis=-1)
+    is_permutation = (clusters == np.arange(task.n_components)).all(axis=-1)
+    permutations = solve(distances)
+    sure = confidence(distances, permutations, _squares(centres, centres))
+    return Relabelling(
+        permutations,
+        np.where(is_permutation, sure, 0.0),
+        float(total(distances, permutations).sum()),
+        n_iterations,
+        is_permutation,
+    )
+
+
+def standardise(values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return values in units of their spread over draws and components, and both.
+
+    Parameters
+    ----------
+    values : array of shape (n_samples, n_components, n_parameters)
+
+    Returns
+    -------
+    standardised, centre, scale : array
+        What does not vary becomes zero.
+    """
+    centre, spread = values.mean(axis=(0, 1)), values.std(axis=(0, 1))
+    scale = np.where(spread > 0, spread, 1.0)
+    return (values - centre) / scale, centre, scale
+
+
+def _parameters(task: Task) -> tuple[Floats, Floats]:
+    """Return parameters and target; of labels it is what they make of the draws."""
+    values, target = task.parameters()
+    if target is None:
+        target = _permuted(values, ecr(task).permutations).mean(axis=0)
+    return values, target
+
+
+def _permuted(values, permutations):
+    return np.take_along_axis(values, permutations[..., None], axis=1)
+
+
+def _squares(points: Floats, centres: Floats) -> Floats:
+    return np.asarray(cdist(points, centres, "sqeuclidean"), dtype=np.float64)
+
+
+def _closest(values: Floats, target: Floats) -> Relabelling:
+    costs = -(values @ target.T)
+    permutations = solve(costs)
+    return Relabelling(
+        permutations,
+        confidence(costs, permutations, -(target @ target.T)),
+        float(total(costs, permutations).sum()),
+    )
+
+
+def _cluster(values: Floats, centres: Floats) -> tuple[Floats, Floats, int]:
+    """Return squared distances (n_samples, K, K) to centres of k-means, and these."""
+    points, centres = values.reshape(-1, values.shape[-1]), centres.copy()
+    labels, n_iterations = np.full(len(points), -1), 0
+    while True:
+        distances = _squares(points, centres)
+        nearest = distances.argmin(axis=1)
+        if n_iterations == MAX_ITERATIONS or np.array_equal(nearest, labels):
+            return distances.reshape(*values.shape[:2], -1), centres, n_iterations
+        labels, n_iterations = nearest, n_iterations + 1
+        for k in np.unique(labels):  # a centre without points stays
+            centres[k] = points[labels == k].mean(axis=0)

@@ -1,0 +1,128 @@
+"""What draws are to be named after: a fit, another posterior, labels, the best draw."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.blocks import partition_of, total_log_likelihoods
+from bayesgmm.errors import InputError
+from bayesgmm.known_labels import check_numbers
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior import (
+    RELABELLING,
+    Draws,
+    matching_parameters,
+    posterior_group,
+    read_draws,
+    sample_stat,
+)
+from bayesgmm.validation import Table
+
+
+class Reference(NamedTuple):
+    """What draws are to be named after.
+
+    Attributes
+    ----------
+    kind : str
+    rows : array of shape (n_observations, n_features)
+        Those that are looked at.
+    labels : array of int, shape (n_observations,)
+        A partition of them. What is no component is noise, or not known.
+    mixture : Draws or None
+        One draw, None where there are labels alone.
+    names : sequence or None
+        Of components; None leaves those that the posterior has.
+    """
+
+    kind: str
+    rows: Floats
+    labels: Ints
+    mixture: Draws | None
+    names: Any
+
+
+def find_reference(
+    reference: Any, posterior: xr.DataTree, draws: Draws, table: Table, max_rows: int
+) -> Reference:
+    """Return what the user means by a reference; without one it is the best draw.
+
+    Parameters
+    ----------
+    reference : GaussianMixture, MixtureParameters, DataTree, array of int, or None
+    posterior : xarray.DataTree
+    draws : Draws
+        Those of the posterior.
+    table : Table
+    max_rows : int
+        Of more rows every second, third, ... is looked at.
+    """
+    k, step = draws.n_components, -(-table.n_observations // max_rows)
+    rows = np.ascontiguousarray(table.values[::step])
+    if isinstance(reference, np.ndarray | list | tuple):
+        labels = check_numbers(reference, table.n_observations, k, "reference")
+        thinned = labels[::step].astype(np.intp)
+        return Reference("labels", rows, thinned, None, range(k))
+    if reference is None:
+        mixture = draws.take([_best(posterior, rows, draws)])
+        kind, names = "best draw", None
+    else:
+        parameters = as_mixture(reference, draws)
+        mixture = draws.only(parameters)
+        kind, names = "reference", parameters.components
+    return Reference(kind, rows, partition_of(rows, mixture), mixture, names)
+
+
+def as_mixture(reference: Any, draws: Draws) -> MixtureParameters:
+    """Return a fit's parameters, or the means of another posterior's, checked.
+
+    Parameters
+    ----------
+    reference : GaussianMixture, MixtureParameters or DataTree
+    draws : Draws
+        What it must be like.
+    """
+    if isinstance(reference, xr.DataTree):
+        check_resolved(reference, "reference")
+        reference = mean_mixture(read_draws(reference, noisy=True))
+    return matching_parameters(reference, draws, "reference")
+
+
+def mean_mixture(draws: Draws) -> MixtureParameters:
+    """Return the means of weights, means and covariances, and names if there are."""
+    named = all(isinstance(name, str) for name in draws.components.tolist())
+    noise = draws.noise
+    mixture = MixtureParameters(
+        draws.weights.mean(axis=0),
+        draws.means.mean(axis=0),
+        draws.covariances.mean(axis=0),
+        covariance_type="full",
+        feature_names=draws.feature_names,
+        component_names=tuple(draws.components.tolist()) if named else None,
+        noise=noise,
+    )
+    if draws.noise_weight is None:
+        return mixture
+    return mixture.with_shares(np.append(mixture.weights, draws.noise_weight.mean()))
+
+
+def check_resolved(posterior: Any, argument: str = "posterior") -> None:
+    """Refuse draws whose labels nobody resolved."""
+    posterior_group(posterior)
+    if RELABELLING not in posterior.children:
+        raise InputError(
+            argument,
+            "have its labels resolved",
+            f"no group {RELABELLING!r}",
+            "Pass `bayesgmm.relabel(posterior)`.",
+        )
+
+
+def _best(posterior, rows: Floats, draws: Draws) -> int:
+    """Return the draw with the highest log-density."""
+    scores = sample_stat(posterior, "lp")
+    if scores is None or not np.isfinite(scores).any():
+        scores = total_log_likelihoods(rows, draws)
+    return int(np.nanargmax(scores))
