@@ -60,8 +60,10 @@ if TYPE_CHECKING:
     from bayesgmm.priors import default_priors as default_priors
     from bayesgmm.profile import profile as profile
     from bayesgmm.profile_result import Profile as Profile
+    from bayesgmm.relabel import align_to as align_to
     from bayesgmm.relabel import relabel as relabel
     from bayesgmm.relabel import relabelling_agreement as relabelling_agreement
+    from bayesgmm.relabel import rename as rename
     from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
     from bayesgmm.selection import Selection as Selection
@@ -90,6 +92,7 @@ _HOME = {
     "Profile": "profile_result",
     "Selection": "selection",
     "Stacking": "stacking",
+    "align_to": "relabel",
     "ambiguous_rows": "confident",
     "average_over_labels": "over_labels",
     "bootstrap": "bootstrap",
@@ -120,6 +123,7 @@ _HOME = {
     "profile": "profile",
     "relabel": "relabel",
     "relabelling_agreement": "relabel",
+    "rename": "relabel",
     "sample": "sampling",
     "sample_prior": "prior_sampling",
     "select": "selection",

@@ -1,7 +1,7 @@
 """The door for settings: every number and name of the user is checked here, once."""
 
 import numbers
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,47 @@ def _place(argument, one, names):
         f"be names, or places from 0 to {len(names) - 1}",
         f"{one}",
         f"Choose from {', '.join(map(repr, names))}.",
+    )
+
+
+def check_names(names: Any, present: Sequence) -> tuple[str, ...]:
+    """Return the names of all after some of them were given new ones.
+
+    Parameters
+    ----------
+    names : dict or sequence of str
+        From places or present names to new names; or the names of all.
+    present : sequence
+        What they are called now.
+    """
+    renamed = list(map(str, present))
+    if isinstance(names, Mapping):
+        places, new = check_places("names", names, renamed), list(names.values())
+    else:
+        places, new = range(len(renamed)), _all_names(names, len(renamed))
+    for place, name in zip(places, new, strict=True):
+        renamed[place] = name
+    unfit = [name for name in renamed if not isinstance(name, str) or not name]
+    repeated = [name for name in renamed if renamed.count(name) > 1]
+    if unfit or repeated:
+        raise InputError(
+            "names",
+            "give every component a text of its own",
+            f"{(unfit or repeated)[0]!r}" + " twice" * (not unfit),
+            'For example `{0: "short", 1: "long"}`.',
+        )
+    return tuple(renamed)
+
+
+def _all_names(names: Any, n: int) -> list:
+    is_list = isinstance(names, Sequence | np.ndarray) and not isinstance(names, str)
+    if is_list and len(names) == n:
+        return [str(name) if isinstance(name, np.str_) else name for name in names]
+    raise InputError(
+        "names",
+        f"be a dict, or a list of {n} names",
+        f"{len(names)} of them" if is_list else repr(names),
+        'For example `{0: "short", 1: "long"}`.',
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS, OBSERVATION
@@ -21,8 +20,7 @@ from bayesgmm.posterior import (
     matching_parameters,
     read_draws,
 )
-from bayesgmm.relabel import relabel
-from bayesgmm.relabel.permute import name_components, permute
+from bayesgmm.relabel import align_to, relabel
 from bayesgmm.validation import Table
 
 N_SHOWN = 5
@@ -128,11 +126,11 @@ def compare(
     parameters = matching_parameters(em, draws)
     table = observations_of(posterior, draws.feature_names, X)
     em_probability = responsibilities(table.values, parameters.quadratics)
-    matched = match(posterior, parameters, table, em_probability)
+    matched = match(posterior, parameters, table)
     columns = {"em": _flatten(parameters)} | _summarise(matched)
     if bootstrap is not None:
         matching_parameters(parameters, read_draws(bootstrap), "em")
-        replicates = match(bootstrap, parameters, table, em_probability)
+        replicates = match(bootstrap, parameters, table)
         summary = _summarise(replicates)
         columns |= {f"bootstrap_{name}": value for name, value in summary.items()}
     return Comparison(
@@ -141,23 +139,14 @@ def compare(
     )
 
 
-def match(
-    posterior: xr.DataTree, em: MixtureParameters, table: Table, em_probability: Floats
-) -> xr.DataTree:
+def match(posterior: xr.DataTree, em: MixtureParameters, table: Table) -> xr.DataTree:
     """Return the posterior with its components named as those of `em`.
 
     Draws that were relabelled already keep their labels among themselves.
     """
     if RELABELLING not in posterior.children:
         return relabel(posterior, reference=em, X=table)
-    probability = membership(posterior, table)["probability"].values
-    shared = em_probability.T @ probability
-    order = linear_sum_assignment(shared, maximize=True)[1]
-    if (order != np.arange(len(order))).any():
-        draws = read_draws(posterior)
-        every = np.tile(order, (draws.n_chains, draws.n_draws, 1))
-        posterior = permute(posterior, every)
-    return name_components(posterior, em.component_names)
+    return align_to(posterior, em)
 
 
 def _flatten(mixture: MixtureParameters | Draws) -> Floats:

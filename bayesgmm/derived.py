@@ -78,9 +78,9 @@ class DerivedMixtures:
 
         Parameters
         ----------
-        names : dict
+        names : dict or sequence of str
             From a component's place or present name to its new name, for example
-            ``{0: "short"}``. The others keep theirs.
+            ``{0: "short"}``. The others keep theirs. Or names of all, in their order.
 
         Returns
         -------

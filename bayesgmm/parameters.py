@@ -1,13 +1,13 @@
 """The parameters of a mixture: one immutable value that everything passes on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.arguments import check_number, check_places
+from bayesgmm.arguments import check_names, check_number, check_places
 from bayesgmm.covariances import CovarianceFamily, covariance_family
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
@@ -152,35 +152,24 @@ class MixtureParameters:
             frozen=tuple(int(place) for place in np.flatnonzero(np.isin(order, held))),
         )
 
-    def rename(self, names: Mapping[int | str, str]) -> "MixtureParameters":
+    def rename(
+        self, names: Mapping[int | str, str] | Sequence[str]
+    ) -> "MixtureParameters":
         """Return the same mixture with other names of components.
 
         Parameters
         ----------
-        names : dict
+        names : dict or sequence of str
             From a component's place or present name to its new name, for example
             ``{0: "short"}``. The others keep theirs; one that had none yet is called
-            by its place, "1".
+            by its place, "1". Or names of all, in their order.
 
         Raises
         ------
         InputError
             If there is no such component, or two would have the same name.
         """
-        renamed = list(map(str, self.components))
-        places = check_places("names", names, renamed)
-        for place, name in zip(places, names.values(), strict=True):
-            renamed[place] = name
-        unfit = [name for name in renamed if not isinstance(name, str) or not name]
-        repeated = [name for name in renamed if renamed.count(name) > 1]
-        if unfit or repeated:
-            raise InputError(
-                "names",
-                "give every component a text of its own",
-                f"{(unfit or repeated)[0]!r}" + " twice" * (not unfit),
-                'For example `{0: "short", 1: "long"}`.',
-            )
-        return replace(self, component_names=tuple(renamed))
+        return replace(self, component_names=check_names(names, self.components))
 
     def marginal(self, features: str | int | Iterable) -> "MixtureParameters":
         """Return the mixture of some of the features, whatever the others are.
