@@ -58,7 +58,7 @@ def peak():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--tune", type=int, default=100)
     parser.add_argument("--chains", type=int, default=4)
     options = parser.parse_args()

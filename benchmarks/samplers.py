@@ -25,8 +25,8 @@ import numpy as np
 import bayesgmm as bg
 from bayesgmm.gibbs import gibbs
 from bayesgmm.marginal.compile import FlatModel
-from bayesgmm.marginal.nuts import sample_nuts
 from bayesgmm.marginal.quantities import name_draws
+from bayesgmm.marginal.run import METHODS
 from bayesgmm.sampled import Settings
 from bayesgmm.target import make_target
 from benchmarks.posterior import make
@@ -62,7 +62,7 @@ def run_nuts(X, em, priors, draws, tune):
     object.__setattr__(flat, "log_posterior", lambda: log_posterior)
     compiled = time.perf_counter() - begun
     settings = Settings(draws, tune, CHAINS, CHAINS, 1, False)
-    sampled, wall, cpu = timed(lambda: sample_nuts(flat, settings))
+    sampled, wall, cpu = timed(lambda: METHODS["nuts"](flat, settings))
     print(f"  nuts: {sampled.stats['n_steps'].mean():.1f} gradients a draw")
     posterior = name_draws(flat, sampled).groups["posterior"]
     return posterior["weights"], posterior["means"], wall, cpu, compiled
