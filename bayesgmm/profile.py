@@ -68,6 +68,10 @@ def profile(
 
     Notes
     -----
+    Labels are drawn given the features alone. Where rows are in doubt, and components
+    differ in another column for other reasons than the features, what is found of this
+    difference is too small [2]_: such a column belongs among the features.
+
     Standard deviations divide by the sum of weights. A row goes into a component with
     all its weight. Time O(draws x observations x components x columns); memory grows
     with draws x observations bytes.
@@ -76,6 +80,9 @@ def profile(
     ----------
     .. [1] D. B. Rubin (1981), *The Bayesian bootstrap*, Annals of Statistics 9:130-134;
        weights of a row that counts w times are Gamma(w).
+    .. [2] B. C. Bray, S. T. Lanza, X. Tan (2015), *Eliminating bias in
+       classify-analyze approaches for latent class analysis*, Structural Equation
+       Modeling 22:1-11.
     """
     probability = check_number(
         "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1

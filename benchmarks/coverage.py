@@ -37,10 +37,11 @@ def mixture(distance):
 
 
 def draw(truth, n, rng):
+    """Return rows and their labels."""
     labels = rng.choice(2, size=n, p=truth.weights)
     lower = np.linalg.cholesky(truth.covariances)[labels]
     noise = rng.standard_normal((n, 2))
-    return truth.means[labels] + np.einsum("nij,nj->ni", lower, noise)
+    return truth.means[labels] + np.einsum("nij,nj->ni", lower, noise), labels
 
 
 def fit(truth, X):
@@ -71,7 +72,7 @@ def coverage(truth, n, n_samples):
     rng = np.random.default_rng([n, round(truth.means[1, 0])])
     shares = np.full((n_samples, len(KINDS), len(DIMS)), np.nan)
     for sample in shares:
-        X = draw(truth, n, rng)
+        X, _ = draw(truth, n, rng)
         em = fit(truth, X)
         if em.converged_:
             sample[:] = [hits(truth, em, X, kind) for kind in KINDS]

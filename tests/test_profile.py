@@ -168,8 +168,8 @@ def test_narrow_and_far_from_each_other_digits_stay():
 
 
 def test_a_constant_is_nowhere_higher(posterior):
-    found = bg.profile(posterior, np.full((N, 1), 3.7))
-    assert (found.draws["mean"] == 3.7).all()
+    found = bg.profile(weighted(posterior), np.full((N, 1), 0.1))
+    assert (found.draws["mean"] == 0.1).all()
     contrast = found.contrast(0, 1)
     assert contrast.loc[("mean", "x0"), "probability"] == 0.0
     assert (found.draws["sd"] == 0.0).all()
@@ -237,6 +237,11 @@ def test_rows_are_matched_by_name_where_both_have_names(posterior, extra):
         InputError, match="got 'c39' in row 0 where the mixture has 'c0'"
     ):
         bg.profile(tree, backwards)
+    others = extra.set_index(pd.Index([f"d{i}" for i in range(N)]))
+    with pytest.raises(
+        InputError, match="got 'd0' in row 0 where the mixture has 'c0'"
+    ):
+        bg.profile(tree, others)
     with pytest.raises(InputError, match="got 39 in row 0 where the mixture has 0"):
         bg.profile(posterior, extra.iloc[::-1])
     with pytest.raises(InputError, match="got 39 rows where the mixture has 40"):

@@ -1,0 +1,96 @@
+"""How often what a posterior says of labels holds in samples whose labels are known.
+
+    python -m benchmarks.membership_coverage [n_samples]
+
+The samples are those of `benchmarks.coverage`. Posteriors are drawn by Gibbs under the
+default priors, and components are named after the truth by ECR. Intervals are said to
+hold 90 %: the probability that each row has under the true parameters (also of rows in
+doubt alone, where it is under 90 % for both components), and, of the first component,
+the number of its rows, their mean in the first feature, the mean of the population, and
+their mean in a column that was not fitted and differs between components by one of its
+standard deviations. Labels are given where at most 5 % are expected to be wrong.
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+
+import bayesgmm as bg
+from benchmarks.coverage import DISTANCES, SIZES, draw, mixture
+
+N_SAMPLES = 200
+SURE = 0.9
+SETTINGS = {"method": "gibbs", "draws": 500, "tune": 500, "chains": 2}
+COLUMNS = (
+    "memberships",
+    "in doubt",
+    "rows",
+    "mean",
+    "mean, population",
+    "mean of another column",
+    "labelled",
+    "wrong of these",
+)
+
+
+def judge(truth, n, seed):
+    """Return what `COLUMNS` names of one sample; NaN where there is none to count."""
+    rng = np.random.default_rng([seed, n, round(truth.means[1, 0])])
+    X, labels = draw(truth, n, rng)
+    posterior = bg.sample(X, 2, random_seed=seed, progress=False, **SETTINGS)
+    posterior = bg.relabel(posterior, method="ecr", reference=truth)
+    found = bg.membership(posterior)
+    covered, doubtful = memberships(truth, X, found)
+    return (
+        covered.mean(),
+        covered[doubtful].mean() if doubtful.any() else np.nan,
+        *profiles(truth, X, labels, posterior, rng),
+        *decisions(found, labels),
+    )
+
+
+def memberships(truth, X, found):
+    """Tell which intervals hold the true probability, and which rows are in doubt."""
+    p = bg.GaussianMixture.from_parameters(truth).predict_proba(X)
+    inside = (found["probability_lower"] <= p) & (p <= found["probability_upper"])
+    return inside.values.all(axis=1), p.max(axis=1) < SURE
+
+
+def profiles(truth, X, labels, posterior, rng):
+    mine = labels == 0
+    other = labels + rng.standard_normal(len(labels))
+    data = np.column_stack([X[:, 0], other])
+    rows = bg.profile(posterior, data).table.loc[0]
+    everybody = bg.profile(posterior, data, population=True).table.loc[0]
+    yield holds(rows.loc[("size", "")], mine.sum())
+    yield holds(rows.loc[("mean", "x0")], X[mine, 0].mean())
+    yield holds(everybody.loc[("mean", "x0")], truth.means[0, 0])
+    yield holds(rows.loc[("mean", "x1")], other[mine].mean())
+
+
+def holds(row, true):
+    rounding = 1e-9 * (1 + abs(true))
+    return row["lower"] - rounding <= true <= row["upper"] + rounding
+
+
+def decisions(found, labels):
+    decided = bg.confident_labels(found, error_rate=0.05)
+    sure = decided["decided"].values
+    wrong = (decided["label"].values != labels)[sure]
+    return sure.mean(), wrong.mean() if sure.any() else 0.0
+
+
+def main(n_samples=N_SAMPLES):
+    print(f"| groups | n | {' | '.join(COLUMNS)} |")
+    print("|---|---|" + "---|" * len(COLUMNS))
+    for name, distance in DISTANCES.items():
+        for n in SIZES:
+            found = [judge(mixture(distance), n, seed) for seed in range(n_samples)]
+            means = pd.DataFrame(found).mean()  # of those that are not NaN
+            cells = " | ".join("—" if np.isnan(x) else f"{100 * x:.1f}" for x in means)
+            print(f"| {name} | {n} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
