@@ -19,9 +19,9 @@ import pandas as pd
 import bayesgmm as bg
 from benchmarks.coverage import DISTANCES, SIZES, draw, mixture
 
-N_SAMPLES = 200
+N_SAMPLES = 80
 SURE = 0.9
-SETTINGS = {"method": "gibbs", "draws": 500, "tune": 500, "chains": 2}
+SETTINGS = {"method": "gibbs", "draws": 250, "tune": 250, "chains": 2}
 COLUMNS = (
     "memberships",
     "in doubt",
