@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     from bayesgmm.over_labels import LabelAverage as LabelAverage
     from bayesgmm.over_labels import average_over_labels as average_over_labels
     from bayesgmm.parameters import MixtureParameters as MixtureParameters
+    from bayesgmm.partitions.losses import binder as binder
+    from bayesgmm.partitions.losses import partition_distance as partition_distance
+    from bayesgmm.partitions.point import Partition as Partition
+    from bayesgmm.partitions.point import partition as partition
+    from bayesgmm.partitions.similarity import similarity as similarity
     from bayesgmm.pipeline import Analysis as Analysis
     from bayesgmm.pipeline import fit as fit
     from bayesgmm.plots.comparison import plot_comparison as plot_comparison
@@ -88,6 +93,7 @@ _HOME = {
     "LikelihoodRatioTest": "lrt",
     "MixtureParameters": "parameters",
     "MvNormalMixture": "marginal.distribution",
+    "Partition": "partitions.point",
     "Priors": "priors",
     "Profile": "profile_result",
     "Selection": "selection",
@@ -95,6 +101,7 @@ _HOME = {
     "align_to": "relabel",
     "ambiguous_rows": "confident",
     "average_over_labels": "over_labels",
+    "binder": "partitions.losses",
     "bootstrap": "bootstrap",
     "bootstrap_summary": "bootstrap",
     "build_model": "marginal.model",
@@ -113,6 +120,8 @@ _HOME = {
     "loo": "loo",
     "membership": "membership",
     "merge_components": "combine",
+    "partition": "partitions.point",
+    "partition_distance": "partitions.losses",
     "plot_comparison": "plots.comparison",
     "plot_density": "plots.density",
     "plot_ellipses": "plots.ellipses",
@@ -128,6 +137,7 @@ _HOME = {
     "sample_prior": "prior_sampling",
     "select": "selection",
     "sequential_likelihood_ratio_tests": "lrt",
+    "similarity": "partitions.similarity",
     "stack_chains": "stacking",
     "standard_errors": "standard_errors",
     "unrelabel": "relabel",

@@ -78,6 +78,7 @@ ROWS = {
         "loo log_score",
         "membership confident",
         "over_labels",
+        "partitions",
         "profile profile_columns profile_result",
         "standard_errors variation",
     ],

@@ -1,0 +1,1 @@
+"""What draws of labels say of partitions of the rows, whatever clusters are called."""
