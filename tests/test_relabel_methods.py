@@ -133,6 +133,36 @@ def test_parameters_are_compared_in_units_of_their_spread(switching):
     np.testing.assert_array_equal(found, clean["posterior"]["weights"])
 
 
+@pytest.mark.parametrize("method", ["pra", "point_process"])
+def test_what_is_alike_in_all_components_does_not_hide_what_is_not(method):
+    """Five groups far apart, of one size, spread and shape, in two features."""
+    rng = np.random.default_rng(0)
+    truth = {
+        "weights": np.full(5, 0.2),
+        "means": 3.0 * rng.normal(size=(5, 2)),
+        "covariances": np.tile(np.eye(2), (5, 1, 1)),
+    }
+    X = synthetic.observations(truth, 60, rng)
+    chain = synthetic.perturbed(truth, 60, rng, 0.2)
+    shuffles = synthetic.random_permutations(60, 5, rng)
+    tree = synthetic.tree(X, [synthetic.switched(chain, shuffles)])
+    reference = parameters(truth, names=("x0", "x1"))
+    found = bg.relabel(tree, method, reference)
+    np.testing.assert_array_equal(found["posterior"]["weights"][0], chain[0])
+    assert found["relabelling"].attrs.get("non_permutation_rate", 0.0) == 0.0
+    assert float(found["relabelling"]["confidence"].min()) > 0.5
+
+
+def test_what_is_held_does_not_count_for_all(switching):
+    """Weights that are the same in all draws, and wrong for one of them."""
+    _, clean, _ = switching
+    tree = clean.copy(deep=True)
+    tree["posterior"]["weights"].values[:] = [0.3, 0.3, 0.4]
+    tree["posterior"]["weights"].values[0, 0] = [0.4, 0.3, 0.3]
+    found = bg.relabel(tree, "pra", parameters())["relabelling"]
+    assert found.attrs["switch_rate"] == 0.0
+
+
 def test_order_sorts(switching):
     shuffled, _, _ = switching
     group = shuffled["posterior"]

@@ -178,8 +178,8 @@ def _starts(task: Task, rule: Rule) -> tuple[Ints, float]:
         chosen = np.unique(np.linspace(0, len(p) - 1, N_STARTS).astype(int))
         partitions = [task.pivot[rows], *p[chosen].argmax(-1)]
         targets = np.hstack([one_hot(labels, k) for labels in partitions])
-        compared = rule.compared(p)
-        agreement = agreement + _by_observation(compared).T @ targets
+        compared = rule.compared(_by_observation(p))
+        agreement = agreement + _matrix(compared).T @ targets
         least -= np.vdot(compared, rule.score(compared))
     costs = _split(-np.asarray(agreement), k)
     guided = np.array([solve(cost) for cost in costs])
@@ -200,9 +200,10 @@ def _evaluate(task: Task, rule: Rule, starts: Ints) -> Step:
     costs = np.zeros((n_samples * k, n_starts * k))
     own_costs, pivot_costs = np.zeros((2, n_starts, k, k))
     for rows, p in task.blocks():
-        q = (_by_observation(rule.averaged(p)) @ placed).reshape(-1, n_starts, k)
+        p = _by_observation(p)
+        q = (_matrix(rule.averaged(p)) @ placed).reshape(-1, n_starts, k)
         score, closest = rule.score(q), rule.compared(q)
-        costs -= _by_observation(rule.compared(p)).T @ score.reshape(len(score), -1)
+        costs -= _matrix(rule.compared(p)).T @ _matrix(score)
         own_costs -= np.einsum("irj,irl->rjl", closest, score)
         pivot_costs -= np.einsum("irj,il->rjl", closest, one_hot(task.pivot[rows], k))
     each = _split(costs, k)
@@ -211,8 +212,13 @@ def _evaluate(task: Task, rule: Rule, starts: Ints) -> Step:
 
 
 def _by_observation(p: Floats) -> Floats:
-    """Lay memberships out as a matrix, a row per observation, a column per (t, j)."""
-    return p.transpose(1, 0, 2).reshape(p.shape[1], -1)
+    """Turn (t, i, j) into (i, t, j)."""
+    return np.ascontiguousarray(p.transpose(1, 0, 2))
+
+
+def _matrix(p: Floats) -> Floats:
+    """Lay (i, t, j) out with a row per observation, a column per (t, j)."""
+    return p.reshape(len(p), -1)
 
 
 def _split(scores: Floats, k: int) -> Floats:
@@ -220,10 +226,14 @@ def _split(scores: Floats, k: int) -> Floats:
     return scores.reshape(len(scores) // k, k, -1, k).transpose(2, 0, 1, 3)
 
 
-def _distinct(starts: Ints) -> tuple[Ints, Ints]:
+def _distinct(starts: Ints) -> tuple[Ints, list[int]]:
     """Drop starts that differ by one common permutation only; say which were kept."""
     canonical = np.take_along_axis(starts, np.argsort(starts[:, :1], axis=-1), axis=-1)
-    return np.unique(canonical, axis=0, return_index=True)
+    places: dict[bytes, int] = {}
+    for place, start in enumerate(canonical):
+        places.setdefault(start.tobytes(), place)
+    kept = list(places.values())
+    return canonical[kept], kept
 
 
 def _finish(best: Step, least: float, n_iterations: int) -> Relabelling:

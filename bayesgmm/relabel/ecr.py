@@ -7,9 +7,9 @@ numbers, so that relabelling twice gives the same answer.
 
 import numpy as np
 
-from bayesgmm._typing import Ints
+from bayesgmm._typing import Floats, Ints
 from bayesgmm.relabel.assignment import confidence, solve, total
-from bayesgmm.relabel.task import Relabelling, Task
+from bayesgmm.relabel.task import Blocks, Relabelling, Task
 
 
 def ecr(task: Task) -> Relabelling:
@@ -33,18 +33,28 @@ def ecr(task: Task) -> Relabelling:
        distributions*, J. Comput. Graph. Stat. 19:313-331.
     """
     pivot, k = task.pivot, task.n_components
-    counts = sum(
-        agreements(responsibilities.argmax(-1), pivot[rows], k)
-        for rows, responsibilities in task.blocks()
-    )
-    own = np.diag(np.bincount(pivot, minlength=k))
-    costs = -np.asarray(counts, dtype=np.float64)
+    costs = disagreements(task.blocks, pivot, k)
+    own = -np.diag(np.bincount(pivot, minlength=k)).astype(np.float64)
     permutations = solve(costs)
-    return Relabelling(
-        permutations,
-        confidence(costs, permutations, -own.astype(np.float64)),
-        float((len(pivot) + total(costs, permutations)).sum()),
+    differ = float((len(pivot) + total(costs, permutations)).sum())
+    return Relabelling(permutations, confidence(costs, permutations, own), differ)
+
+
+def disagreements(blocks: Blocks, pivot: Ints, n_components: int) -> Floats:
+    """Return minus the observations of label j in draw t and l in the pivot, (t, j, l).
+
+    Parameters
+    ----------
+    blocks : callable
+        As in `Task`.
+    pivot : array of int, shape (n_observations,)
+    n_components : int
+    """
+    counts = sum(
+        agreements(responsibilities.argmax(-1), pivot[rows], n_components)
+        for rows, responsibilities in blocks()
     )
+    return -np.asarray(counts, dtype=np.float64)
 
 
 def agreements(labels: Ints, pivot: Ints, n_components: int) -> Ints:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesgmm._typing import Floats, Ints
+from bayesgmm._typing import Ints
 from bayesgmm.arguments import check_choice
 from bayesgmm.blocks import responsibilities_of
 from bayesgmm.errors import InputError
@@ -14,10 +14,12 @@ from bayesgmm.kept import observations_of, read_allowed
 from bayesgmm.known_labels import interchangeable
 from bayesgmm.posterior import Draws, read_draws
 from bayesgmm.relabel.alternating import ecr_iterative_1, ecr_iterative_2, stephens
+from bayesgmm.relabel.assignment import solve
 from bayesgmm.relabel.data_based import data_based
-from bayesgmm.relabel.ecr import ecr
+from bayesgmm.relabel.ecr import disagreements, ecr
+from bayesgmm.relabel.parameters import read_parameters
 from bayesgmm.relabel.permute import name_components, permute
-from bayesgmm.relabel.pivotal import order, point_process, pra, standardise
+from bayesgmm.relabel.pivotal import order, point_process, pra
 from bayesgmm.relabel.quantity import read_quantity
 from bayesgmm.relabel.reference import Reference, find_reference
 from bayesgmm.relabel.task import Method, Relabelling, Task
@@ -160,13 +162,17 @@ def _find(find: Method, draws: Draws, target: Reference, classes, quantity):
 
 
 def _task(draws: Draws, target: Reference, members: Ints, kept, quantity) -> Task:
-    rows = target.rows[kept]
+    rows, k = target.rows[kept], len(members)
+    pivot = np.searchsorted(members, target.labels[kept])
+    blocks = partial(_blocks, rows, draws, members)
     return Task(
-        n_components=len(members),
+        n_components=k,
         X=rows,
-        pivot=np.searchsorted(members, target.labels[kept]),
-        blocks=partial(_blocks, rows, draws, members),
-        parameters=partial(_parameters, draws, target.mixture, members),
+        pivot=pivot,
+        blocks=blocks,
+        parameters=lambda: read_parameters(
+            draws, target.mixture, members, solve(disagreements(blocks, pivot, k))
+        ),
         quantity=lambda: quantity()[:, members],
     )
 
@@ -193,22 +199,3 @@ def _blocks(rows, draws, members):
             places,
             shares[..., members] if len(members) < shares.shape[-1] else shares,
         )
-
-
-def _parameters(draws: Draws, mixture: Draws | None, members):
-    """Return weights, means, log sds and correlations of draws and of the pivot."""
-    _ = draws.quadratics  # refuses covariances that are none
-    values, centre, scale = standardise(_flatten(draws, members))
-    if mixture is None:
-        return values, None
-    return values, (_flatten(mixture, members)[0] - centre) / scale
-
-
-def _flatten(draws: Draws, members) -> Floats:
-    covariances = draws.covariances[:, members]
-    sds = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
-    i, j = np.triu_indices(draws.n_features, k=1)
-    correlations = covariances[..., i, j] / (sds[..., i] * sds[..., j])
-    weights = draws.weights[:, members, None]
-    parts = [weights, draws.means[:, members], np.log(sds), correlations]
-    return np.concatenate(parts, axis=-1)

@@ -5,7 +5,6 @@ from scipy.spatial.distance import cdist
 
 from bayesgmm._typing import Floats
 from bayesgmm.relabel.assignment import confidence, solve, total
-from bayesgmm.relabel.ecr import ecr
 from bayesgmm.relabel.task import Relabelling, Task
 
 MAX_ITERATIONS = 1000
@@ -30,7 +29,7 @@ def pra(task: Task) -> Relabelling:
     .. [1] J.-M. Marin, K. Mengersen and C. P. Robert (2005), *Bayesian modelling and
        inference on mixtures of distributions*, Handbook of Statistics 25:459-507.
     """
-    return _closest(*_parameters(task))
+    return _closest(*task.parameters())
 
 
 def order(task: Task) -> Relabelling:
@@ -45,7 +44,8 @@ def order(task: Task) -> Relabelling:
     Relabelling
         The confidence is low where two components of a draw are nearly equal.
     """
-    values = standardise(task.quantity()[..., None])[0]
+    values = task.quantity()[..., None]
+    values = values - values.mean()  # products of numbers far from 0 lose digits
     # Of all permutations the sorted one goes best with numbers that go up.
     return _closest(values, np.sort(values, axis=1).mean(axis=0))
 
@@ -70,7 +70,7 @@ def point_process(task: Task) -> Relabelling:
     .. [1] S. Fruehwirth-Schnatter (2011), *Dealing with label switching under model
        uncertainty*, in Mixtures: Estimation and Applications, chapter 10.
     """
-    values, target = _parameters(task)
+    values, target = task.parameters()
     distances, centres, n_iterations = _cluster(values, target)
     clusters = np.sort(distances.argmin(axis=-1), axis=-1)
     is_permutation = (clusters == np.arange(task.n_components)).all(axis=-1)
@@ -83,35 +83,6 @@ def point_process(task: Task) -> Relabelling:
         n_iterations,
         is_permutation,
     )
-
-
-def standardise(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return values in units of their spread over draws and components, and both.
-
-    Parameters
-    ----------
-    values : array of shape (n_samples, n_components, n_parameters)
-
-    Returns
-    -------
-    standardised, centre, scale : array
-        What does not vary becomes zero.
-    """
-    centre, spread = values.mean(axis=(0, 1)), values.std(axis=(0, 1))
-    scale = np.where(spread > 0, spread, 1.0)
-    return (values - centre) / scale, centre, scale
-
-
-def _parameters(task: Task) -> tuple[Floats, Floats]:
-    """Return parameters and target; of labels it is what they make of the draws."""
-    values, target = task.parameters()
-    if target is None:
-        target = _permuted(values, ecr(task).permutations).mean(axis=0)
-    return values, target
-
-
-def _permuted(values, permutations):
-    return np.take_along_axis(values, permutations[..., None], axis=1)
 
 
 def _squares(points: Floats, centres: Floats) -> Floats:

@@ -26,9 +26,8 @@ class Task:
         Each call walks once over (rows, responsibilities of shape (n_samples, n_rows,
         n_components)).
     parameters : callable
-        Returns those of every draw (n_samples, n_components, n_parameters), in units of
-        their spread over draws and components, and those of the pivot (n_components,
-        n_parameters), None if the pivot is labels alone.
+        Returns those of every draw (n_samples, n_components, n_parameters) and of the
+        pivot (n_components, n_parameters), in units of their posterior sd.
     quantity : callable
         Returns what components are ordered by (n_samples, n_components).
     """
@@ -37,7 +36,7 @@ class Task:
     X: Floats
     pivot: Ints
     blocks: Blocks
-    parameters: Callable[[], tuple[Floats, Floats | None]]
+    parameters: Callable[[], tuple[Floats, Floats]]
     quantity: Callable[[], Floats]
 
 
