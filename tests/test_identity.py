@@ -9,6 +9,7 @@ from test_relabel import parameters
 import bayesgmm as bg
 from bayesgmm import InputError
 from bayesgmm.relabel import METHODS
+from bayesgmm.relabel.permute import permute
 
 THREE = synthetic.THREE_GROUPS
 
@@ -137,9 +138,10 @@ def test_known_labels_go_with_their_components(resolved):
 
 def test_constants_stay_where_draws_do_not_agree(tree):
     known = labelled(tree)
-    data = known["constant_data"].to_dataset().drop_vars("allowed")
-    known["constant_data"].dataset = data
-    assert bg.relabel(known)["constant_data"]["scale"].values.tolist() == [1, 2, 3]
+    turns = np.tile([[1, 2, 0], [2, 0, 1]], (2, 10, 1))
+    assert permute(known, turns)["constant_data"]["scale"].values.tolist() == [1, 2, 3]
+    turns[:] = [1, 2, 0]
+    assert permute(known, turns)["constant_data"]["scale"].values.tolist() == [2, 3, 1]
 
 
 # -- rename -----------------------------------------
