@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
     from bayesgmm.conjugate_default import conjugate_prior as conjugate_prior
     from bayesgmm.diagnose import diagnose as diagnose
+    from bayesgmm.diagnosis import Diagnosis as Diagnosis
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.evidence import Evidence as Evidence
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from bayesgmm.pipeline import fit as fit
     from bayesgmm.plots.comparison import plot_comparison as plot_comparison
     from bayesgmm.plots.density import plot_density as plot_density
+    from bayesgmm.plots.diagnosis import plot_diagnosis as plot_diagnosis
     from bayesgmm.plots.ellipses import plot_ellipses as plot_ellipses
     from bayesgmm.plots.membership import plot_membership as plot_membership
     from bayesgmm.plots.prior import plot_prior as plot_prior
@@ -76,7 +78,6 @@ if TYPE_CHECKING:
     from bayesgmm.stacking import Stacking as Stacking
     from bayesgmm.stacking import stack_chains as stack_chains
     from bayesgmm.standard_errors import standard_errors as standard_errors
-    from bayesgmm.verdict import Diagnosis as Diagnosis
 
     __version__: str
 
@@ -85,7 +86,7 @@ _HOME = {
     "Combination": "combine",
     "Comparison": "compare",
     "ConjugatePrior": "conjugate",
-    "Diagnosis": "verdict",
+    "Diagnosis": "diagnosis",
     "Evidence": "evidence",
     "GaussianMixture": "estimator",
     "InputError": "errors",
@@ -124,6 +125,7 @@ _HOME = {
     "partition_distance": "partitions.losses",
     "plot_comparison": "plots.comparison",
     "plot_density": "plots.density",
+    "plot_diagnosis": "plots.diagnosis",
     "plot_ellipses": "plots.ellipses",
     "plot_membership": "plots.membership",
     "plot_prior": "plots.prior",

@@ -8,29 +8,22 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.blocks import by_row, log_likelihoods_of, total_log_likelihoods
+from bayesgmm.blocks import (
+    by_row,
+    log_likelihoods_of,
+    partition_of,
+    responsibilities_of,
+    total_log_likelihoods,
+)
 from bayesgmm.posterior import Draws
 from bayesgmm.validation import Table
 
 N_LANDMARKS = 10
 
-SEPARATION = 4.0
-"""Chains at different solutions are at least so many within-chain spreads apart.
+N_PAIRED = 200
+"""Rows by whose pairs partitions are compared."""
 
-In simulations with a Gibbs sampler, genuine modes were 5.7 or more apart, slow chains
-of overlapping components 3.3 or less with one exception in 28.
-"""
-
-STANDARD_ERRORS = 5.0
-"""... and so many standard errors, so that short chains raise no alarm."""
-
-FEWEST_DRAWS = 20
-"""Shorter chains say too little about their spread to be told apart."""
-
-FROZEN = 1e-3
-"""A chain whose spread is this small beside the others' does not move."""
-
-MAD_TO_SD = 1.4826  # of a normal distribution
+LOG_LIKELIHOOD, AGREEMENT = "log_likelihood", "agreement of partitions"
 
 
 def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Floats]:
@@ -48,11 +41,12 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
     -------
     dict
         The log-likelihood, ``lp`` if given, the weights sorted from the largest where
-        all draws have as many, and log-densities at landmarks: observations evenly
-        spread along the first principal axis.
+        all draws have as many, the agreement of each partition with that of the best
+        draw, and log-densities at landmarks: observations evenly spread along the
+        first principal axis.
     """
     X, shape = table.values, (draws.n_chains, draws.n_draws)
-    values = {"log_likelihood": total_log_likelihoods(X, draws)}
+    values = {LOG_LIKELIHOOD: total_log_likelihoods(X, draws)}
     if lp is not None and np.isfinite(lp).all():
         values["lp"] = lp
     if draws.of_one_size:
@@ -60,7 +54,11 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
         values |= {f"sorted weight {k}": w for k, w in enumerate(weights.T)}
     if draws.noise_weight is not None:
         values["noise weight"] = draws.noise_weight
-    rows = landmarks(X)
+    best = int(values.get("lp", values[LOG_LIKELIHOOD]).argmax())
+    paired = np.ascontiguousarray(X[landmarks(X, N_PAIRED)])
+    pivot = partition_of(paired, draws.take([best]))
+    values[AGREEMENT] = agreement(paired, draws, pivot)
+    rows = landmarks(X, N_LANDMARKS)
     blocks = log_likelihoods_of(X[rows], draws)
     densities = by_row(((places, logs.T) for places, logs in blocks), len(rows))
     values |= {
@@ -70,8 +68,39 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
     return {name: value.reshape(shape) for name, value in values.items()}
 
 
-def landmarks(X: Floats) -> Ints:
-    """Return rows evenly spread along the first principal axis of the scaled data.
+def agreement(X: Floats, draws: Draws, pivot: Ints) -> Floats:
+    """Return the expected share of pairs of rows on which draws agree with a pivot.
+
+    They agree on a pair that is together in both or apart in both (Rand's index), and
+    the labels of a draw are independent given its parameters.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+    draws : Draws
+    pivot : array of int, shape (n_rows,)
+
+    Returns
+    -------
+    array of shape (n_samples,)
+    """
+    n = len(X)
+    if n < 2:
+        return np.ones(draws.n_samples)
+    groups = np.eye(draws.n_shares)[pivot]
+    crossed = np.zeros((draws.n_samples, draws.n_shares, draws.n_shares))
+    alone = np.zeros(draws.n_samples)  # each row with itself, which is no pair
+    for rows, shares in responsibilities_of(X, draws):
+        crossed += np.einsum("nm,tnk->tmk", groups[rows], shares)
+        alone += np.einsum("tnk,tnk->t", shares, shares)
+    together = (crossed**2).sum(axis=(1, 2)) - alone
+    in_draw = (crossed.sum(axis=1) ** 2).sum(axis=1) - alone
+    in_pivot = (groups.sum(axis=0) ** 2).sum() - n
+    return 1.0 + (2.0 * together - in_draw - in_pivot) / (n * (n - 1))
+
+
+def landmarks(X: Floats, n: int) -> Ints:
+    """Return n rows evenly spread along the first principal axis of the scaled data.
 
     Missing values are taken for the mean of their column.
     """
@@ -80,7 +109,7 @@ def landmarks(X: Floats) -> Ints:
     spread = centred.std(axis=0)
     scaled = centred / np.where(spread > 0, spread, 1.0)
     axis = np.linalg.eigh(scaled.T @ scaled)[1][:, -1]
-    ranks = np.linspace(0, len(X) - 1, N_LANDMARKS + 2)[1:-1].round().astype(int)
+    ranks = np.linspace(0, len(X) - 1, n + 2)[1:-1].round().astype(int)
     return np.unique(np.argsort(scaled @ axis, kind="stable")[ranks])
 
 
@@ -108,61 +137,17 @@ def _converge(value: Floats):
     n_chains, n_draws = value.shape
     if np.ptp(value) <= 1e-12 * np.abs(value).max() or n_draws < 4:
         return *moments, np.nan, np.nan, np.nan
-    parts = value if n_chains > 1 else halves(value)
+    compared = value if n_chains > 1 else halves(value)
     with np.errstate(divide="ignore", invalid="ignore"):  # chains that do not move
         return (
             *moments,
-            array_stats.rhat(parts) if parts.shape[1] >= 4 else np.nan,
+            array_stats.rhat(compared) if compared.shape[1] >= 4 else np.nan,
             array_stats.ess(value, method="bulk"),
             array_stats.ess(value, method="tail", prob=(0.05, 0.95)),
         )
 
 
 def halves(value: Floats) -> Floats:
-    """Cut one chain into two, (1, n_draws) into (2, n_draws // 2)."""
-    return value[:, : value.shape[1] // 2 * 2].reshape(2, -1)
-
-
-def find_solutions(values: dict[str, Floats]) -> Ints:
-    """Group chains that describe the same distribution.
-
-    Parameters
-    ----------
-    values : dict
-        Invariants, the log-likelihood first; each (n_chains, n_draws).
-
-    Returns
-    -------
-    array of int, shape (n_chains,)
-        The solution of each chain; 0 is the one with the highest log-likelihood. A
-        chain that does not move is a solution of its own.
-    """
-    stacked = np.stack(list(values.values()), axis=-1)
-    if stacked.shape[1] < FEWEST_DRAWS:
-        return np.zeros(len(stacked), dtype=np.intp)
-    location = np.median(stacked, axis=1)
-    deviation = np.abs(stacked - location[:, None])
-    spread = MAD_TO_SD * np.median(deviation, axis=1)
-    rounding = 1e-9 * np.abs(location).max(axis=0)
-    scale = np.maximum(np.median(spread, axis=0), rounding)
-    error = np.maximum(spread, scale) / np.sqrt(_chain_sizes(stacked))
-    frozen = (spread <= FROZEN * scale).all(axis=1)
-    solution, leaders = np.zeros(len(location), dtype=np.intp), []
-    for chain in np.argsort(-location[:, 0], kind="stable"):
-        apart = np.abs(location[leaders] - location[chain])
-        errors = STANDARD_ERRORS * np.hypot(error[leaders], error[chain])
-        differ = (apart > np.maximum(SEPARATION * scale, errors)).any(axis=1)
-        same = ~differ & (frozen[leaders] == frozen[chain])
-        solution[chain] = np.append(same, True).argmax()
-        if not same.any():
-            leaders.append(chain)
-    return solution
-
-
-def _chain_sizes(stacked: Floats) -> Floats:
-    """Return effective numbers of draws of each chain alone, (n_chains, n_values)."""
-    from arviz_stats.base.array import array_stats
-
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sizes = array_stats.ess(stacked[:, None], chain_axis=1, draw_axis=2)
-    return np.clip(np.nan_to_num(sizes, nan=1.0), 1.0, stacked.shape[1])
+    """Cut each chain into two, (n_chains, n_draws) to (2 n_chains, n_draws // 2)."""
+    size = value.shape[1] // 2
+    return value[:, : 2 * size].reshape(2 * len(value), size)

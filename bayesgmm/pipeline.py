@@ -19,6 +19,7 @@ import xarray as xr
 from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.compare import Comparison, compare
 from bayesgmm.diagnose import diagnose
+from bayesgmm.diagnosis import Diagnosis
 from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
@@ -31,7 +32,6 @@ from bayesgmm.progress import announce
 from bayesgmm.report import summary_text, write_report
 from bayesgmm.sampling import kind_of_priors, sample
 from bayesgmm.validation import Table, check_table
-from bayesgmm.verdict import Diagnosis
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
 

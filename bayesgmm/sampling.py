@@ -27,9 +27,9 @@ from bayesgmm.posterior import (
 from bayesgmm.priors import Priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
+from bayesgmm.sentences import describe_roughness
 from bayesgmm.target import Target, make_target
 from bayesgmm.telescoping import telescoping
-from bayesgmm.verdict import describe_roughness
 
 TUNE = 500
 DISPERSED = "dispersed"

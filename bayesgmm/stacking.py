@@ -13,10 +13,11 @@ from scipy.special import logsumexp
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import CHAIN, DRAW, SAMPLE_DIMS
 from bayesgmm.errors import PosteriorWarning
-from bayesgmm.invariants import find_solutions, invariants
+from bayesgmm.invariants import invariants
 from bayesgmm.kept import fitted_observations, fitted_sample_weight
 from bayesgmm.loo import loo
 from bayesgmm.posterior import read_draws, sample_stat
+from bayesgmm.solutions import find_solutions
 
 SEED = 2022
 

@@ -22,8 +22,9 @@ from bayesgmm.naming import (
     parameter_name,
 )
 from bayesgmm.posterior import read_draws
+from bayesgmm.sentences import describe_optima
 from bayesgmm.validation import Table
-from bayesgmm.verdict import Verdict, describe_optima
+from bayesgmm.verdict import Verdict
 
 N_DOUBTFUL = 10
 # Named in the title.

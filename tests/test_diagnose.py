@@ -1,20 +1,26 @@
 """Verdicts on posteriors of which we know what is wrong with them."""
 
 from functools import cache
+from itertools import combinations, product
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+from matplotlib.figure import Figure
 from scipy.stats import multivariate_normal
 
 from bayesgmm.diagnose import diagnose
+from bayesgmm.diagnosis import Diagnosis
 from bayesgmm.errors import InputError
-from bayesgmm.invariants import convergence, find_solutions, landmarks
+from bayesgmm.invariants import agreement, convergence, landmarks
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior import read_draws
 from bayesgmm.relabel import relabel
-from bayesgmm.verdict import Diagnosis, Verdict, describe_optima
+from bayesgmm.sentences import describe_optima
+from bayesgmm.solutions import find_solutions
+from bayesgmm.verdict import Verdict
 
 TWO, THREE = synthetic.TWO_GROUPS, synthetic.THREE_GROUPS
 ONE = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
@@ -187,8 +193,9 @@ def test_chains_that_wander_have_not_mixed():
 
 def test_parameters_of_separate_components_that_have_not_mixed_are_no_overlap():
     good, slow = (pd.DataFrame({"r_hat": [r], "ess_bulk": [900.0]}) for r in (1.0, 1.2))
-    chains = pd.DataFrame({"solution": [0, 0]})
-    diagnosis = Diagnosis(good, slow, chains, 0.0, confidence=1.0, separation=9.0)
+    chains = pd.DataFrame({"solution": [0, 0], "moved": [False, False]})
+    chains = chains.assign(frozen=False, n_divergences=0)
+    diagnosis = Diagnosis(good, slow, slow, chains, 0.0, confidence=1.0, separation=9.0)
     assert diagnosis.verdict is Verdict.NOT_MIXED
 
 
@@ -283,7 +290,7 @@ def test_invariants_are_what_they_say():
         np.testing.assert_allclose(
             row[["mean", "sd"]].astype(float), [values.mean(), values.std()]
         )
-    row = landmarks(X)[3]
+    row = landmarks(X, 10)[3]
     densities = [
         np.log(
             sum(
@@ -306,10 +313,10 @@ def test_invariants_are_what_they_say():
 def test_landmarks_spread_along_the_data():
     rng = np.random.default_rng(0)
     t = rng.normal(size=200)
-    rows = landmarks(np.column_stack([t, 3 * t + 0.01 * rng.normal(size=200)]))
+    rows = landmarks(np.column_stack([t, 3 * t + 0.01 * rng.normal(size=200)]), 10)
     ranks = np.sort(t.argsort().argsort()[rows])
     np.testing.assert_allclose(ranks, np.linspace(0, 199, 12)[1:-1], atol=2)
-    assert len(landmarks(np.ones((3, 2)))) <= 3
+    assert len(landmarks(np.ones((3, 2)), 10)) <= 3
 
 
 def test_r_hat_and_effective_sizes_are_those_of_independent_draws():
@@ -398,3 +405,97 @@ def test_bad_input_is_refused():
     X = tree["constant_data"]["X"].values
     bare = diagnose(tree.drop_nodes("constant_data"), X=X)
     assert bare.sentence == diagnose(tree).sentence
+
+
+def test_parameters_are_judged_before_and_after_relabelling():
+    diagnosis, known = diagnose(clean(0, shuffle=True)), diagnose(clean(0))
+    assert list(diagnosis.unrelabelled.index) == list(diagnosis.parameters.index)
+    pd.testing.assert_frame_equal(known.unrelabelled, known.parameters)
+    # Shuffled draws hide where they are: half of them are in the other group.
+    sd = diagnosis.unrelabelled.loc["means[0, x0]", "sd"]
+    assert sd > 10 * diagnosis.parameters.loc["means[0, x0]", "sd"]
+    assert "as drawn" in str(diagnosis)
+
+
+def test_solutions_are_tabulated():
+    left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
+    tree = sampled(FOUR, 240, [left, right, left, right], 3, 150, 0)
+    diagnosis = diagnose(tree)
+    lp = tree["sample_stats"]["lp"].values.mean(axis=1)
+    pairs = sorted([(0, 2), (1, 3)], key=lambda pair: -lp[list(pair)].mean())
+    table = diagnosis.solutions
+    assert list(table["chains"]) == pairs
+    expected = [lp[list(pair)].mean() for pair in pairs]
+    for column in ("log_likelihood", "lp"):
+        np.testing.assert_allclose(table[column], expected)
+    np.testing.assert_allclose(table["gap"], [0.0, expected[0] - expected[1]])
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_chain_that_began_elsewhere_is_named(shuffle):
+    """A tenth of one chain in four: R-hat hardly sees it."""
+    tree = clean(0, shuffle=shuffle).copy(deep=True)
+    tree["posterior"]["means"].values[1, :15] += 3.0
+    diagnosis = diagnose(tree.drop_nodes("sample_stats"))
+    assert diagnosis.verdict is Verdict.NOT_MIXED
+    assert list(diagnosis.chains["moved"]) == [False, True, False]
+    assert "Chain 1 was elsewhere for a while" in diagnosis.sentence
+
+
+def test_one_chain_in_two_modes_is_no_overlap():
+    """A fifth of it merges the left pair of four groups, the rest the right one."""
+    left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
+    tree = sampled(FOUR, 240, [left, right], 3, 150, 0)
+    joined = tree.isel(chain=[0]).copy(deep=True)
+    for variable in ("weights", "means", "covariances"):
+        values = joined["posterior"][variable].values
+        values[0, :30] = tree["posterior"][variable].values[1, :30]
+    diagnosis = diagnose(joined.drop_nodes("sample_stats"))
+    assert diagnosis.verdict is Verdict.NOT_MIXED
+    assert diagnosis.moved
+
+
+def test_agreement_counts_pairs():
+    """Expected agreement of two labels a row, by all labels that rows can have."""
+    tree = clean(0)
+    X = np.array([[-2.0, 0.0], [0.2, 0.5], [2.0, 1.0], [-0.5, 0.7]])
+    draws, pivot = read_draws(tree), np.array([0, 0, 1, 1])
+    draws = draws.take([3, 77])
+    found = agreement(X, draws, pivot)
+    for t in range(2):
+        joint = synthetic.joint(
+            X, draws.weights[t], draws.means[t], draws.covariances[t]
+        )
+        p = np.exp(joint - np.logaddexp.reduce(joint, axis=1)[:, None])
+        expected = 0.0
+        for labels in product(range(2), repeat=4):
+            pairs = combinations(range(4), 2)
+            same = [
+                (labels[i] == labels[j]) == (pivot[i] == pivot[j]) for i, j in pairs
+            ]
+            expected += np.mean(same) * np.prod(p[np.arange(4), labels])
+        assert found[t] == pytest.approx(expected, rel=1e-12)
+
+
+def test_gaps_between_optima_are_told():
+    em = em_of(TWO, ("x0", "x1"), [-300.0, -304.25, -310.0])
+    np.testing.assert_allclose(diagnose(clean(0), em=em).optima["gap"], [0, 4.25, 10])
+
+
+def test_the_plot_shows_draws_before_and_after_relabelling():
+    tree = clean(0, shuffle=True)
+    diagnosis = diagnose(tree)
+    figure = Figure()
+    pair = figure.subplots(2)
+    assert diagnosis.plot(ax=pair) is figure
+    means = tree["posterior"]["means"].values
+    before, after = (
+        [points.get_offsets()[:, 1] for points in ax.collections] for ax in pair
+    )
+    feature = {"mean of x0": 0, "mean of x1": 1}[pair[0].get_ylabel()]
+    for k in range(2):
+        np.testing.assert_allclose(before[k], means[:, :, k, feature].ravel())
+    gap = abs(np.mean(after[0]) - np.mean(after[1]))
+    assert gap > 10 * max(map(np.std, after))
+    names = [label.get_text() for label in pair[1].get_xticklabels()]
+    assert names == ["chain 0", "chain 1", "chain 2"]
