@@ -46,10 +46,12 @@ if TYPE_CHECKING:
     from bayesgmm.over_labels import LabelAverage as LabelAverage
     from bayesgmm.over_labels import average_over_labels as average_over_labels
     from bayesgmm.parameters import MixtureParameters as MixtureParameters
+    from bayesgmm.partitions.core import confident_core as confident_core
     from bayesgmm.partitions.losses import binder as binder
     from bayesgmm.partitions.losses import partition_distance as partition_distance
     from bayesgmm.partitions.point import Partition as Partition
     from bayesgmm.partitions.point import partition as partition
+    from bayesgmm.partitions.several import several_partitions as several_partitions
     from bayesgmm.partitions.similarity import similarity as similarity
     from bayesgmm.pipeline import Analysis as Analysis
     from bayesgmm.pipeline import fit as fit
@@ -108,6 +110,7 @@ _HOME = {
     "build_model": "marginal.model",
     "compare": "compare",
     "condition_on_filled": "filled",
+    "confident_core": "partitions.core",
     "confident_labels": "confident",
     "conjugate_prior": "conjugate_default",
     "default_priors": "priors",
@@ -139,6 +142,7 @@ _HOME = {
     "sample_prior": "prior_sampling",
     "select": "selection",
     "sequential_likelihood_ratio_tests": "lrt",
+    "several_partitions": "partitions.several",
     "similarity": "partitions.similarity",
     "stack_chains": "stacking",
     "standard_errors": "standard_errors",

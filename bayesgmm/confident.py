@@ -10,10 +10,9 @@ from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
 from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.errors import InputError
+from bayesgmm.label_draws import UNDECIDED
 from bayesgmm.naming import SURE
 
-UNDECIDED = -2
-"""A label; -1 is noise."""
 BOTH = (OBSERVATION, COMPONENT)
 
 

@@ -18,6 +18,8 @@ MOST_LABELS = 2**28
 """Of more rows or draws every second, third, ... draw is taken: a label is a byte."""
 
 NOISE = -1  # as `GaussianMixture.predict` calls it
+UNDECIDED = -2
+"""Of rows to which no label is given."""
 
 
 def draw_labels(

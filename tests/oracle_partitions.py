@@ -99,3 +99,24 @@ def expected_losses(partitions, draws, cost_apart=1.0):
     return {
         name: np.nan_to_num(x) @ counts / counts.sum() for name, x in losses.items()
     }
+
+
+def by_appearance(labels):
+    """Number labels as they appear, as the reference does."""
+    labels = np.asarray(labels).tolist()
+    names = {label: k for k, label in enumerate(dict.fromkeys(labels))}
+    return [names[label] for label in labels]
+
+
+def random_draws(seed):
+    """Draw labels without structure, around a partition, or from a few partitions."""
+    rng = np.random.default_rng(seed)
+    n, n_draws = int(rng.integers(2, 8)), int(rng.integers(1, 25))
+    k = rng.integers(1, n + 1)
+    labels = rng.integers(k, size=(n_draws, n))
+    if seed % 3 == 1:
+        base = rng.integers(k, size=n)
+        labels = np.where(rng.random((n_draws, n)) < 0.3, labels, base)
+    if seed % 3 == 2:
+        labels = rng.integers(k, size=(3, n))[rng.integers(3, size=n_draws)]
+    return labels

@@ -1,6 +1,8 @@
 """`partition`: the exact minimiser on small cases, credible balls, what users do."""
 
 import _thread
+import doctest
+import importlib
 import threading
 
 import numpy as np
@@ -8,6 +10,7 @@ import oracle_partitions as oracle
 import pytest
 import synthetic
 import xarray as xr
+from oracle_partitions import by_appearance, random_draws
 
 import bayesgmm as bg
 from bayesgmm.errors import ConvergenceWarning, InputError
@@ -24,13 +27,6 @@ LOSSES = {
 }
 
 
-def by_appearance(labels):
-    """Number labels as they appear, as the reference does."""
-    labels = np.asarray(labels).tolist()
-    names = {label: k for k, label in enumerate(dict.fromkeys(labels))}
-    return [names[label] for label in labels]
-
-
 # Exact answers ----------------------------------------------------------------------
 
 
@@ -43,20 +39,6 @@ def test_the_reference_minimiser_is_found(golden, case, loss):
     truth = case[key]
     assert found.expected_loss == pytest.approx(scale(truth["value"]), abs=1e-12)
     assert by_appearance(found.labels) in truth["partitions"]
-
-
-def random_draws(seed):
-    """Draw labels without structure, around a partition, or from a few partitions."""
-    rng = np.random.default_rng(seed)
-    n, n_draws = int(rng.integers(2, 8)), int(rng.integers(1, 25))
-    k = rng.integers(1, n + 1)
-    labels = rng.integers(k, size=(n_draws, n))
-    if seed % 3 == 1:
-        base = rng.integers(k, size=n)
-        labels = np.where(rng.random((n_draws, n)) < 0.3, labels, base)
-    if seed % 3 == 2:
-        labels = rng.integers(k, size=(3, n))[rng.integers(3, size=n_draws)]
-    return labels
 
 
 @pytest.mark.parametrize("loss", oracle.LOSSES)
@@ -252,3 +234,11 @@ def test_what_are_no_draws_is_refused(draws):
 def test_draws_that_are_not_labels_are_refused():
     with pytest.raises(InputError, match="whole numbers as labels; got nan"):
         bg.partition([[0, np.nan]])
+
+
+@pytest.mark.parametrize("name", ["losses", "point", "core", "several", "similarity"])
+def test_examples_give_what_they_say(name):
+    module = importlib.import_module(f"bayesgmm.partitions.{name}")
+    result = doctest.testmod(module)
+    assert result.attempted > 1
+    assert result.failed == 0

@@ -12,9 +12,12 @@ of one partition against all draws, and a row that moves changes two entries of 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.kernels.elementary import inner, loop, serial
+
+Labels = NDArray[np.int32]
 
 VI, BINDER, OMARI, NVI, NID = range(5)
 # Moves that gain less, relative to what is compared, gain nothing but rounding.
@@ -62,10 +65,10 @@ class Tables(NamedTuple):
     n : array of int, (n_clusters, n_rows that are in)
     """
 
-    labels: Ints
+    labels: Labels
     sizes: Ints
-    counts: Ints
-    margins: Ints
+    counts: Labels
+    margins: Labels
     drawn: Floats
     joint: Floats
     n: Ints

@@ -10,7 +10,7 @@ from bayesgmm._typing import Ints
 from bayesgmm.arguments import check_count
 from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS
 from bayesgmm.errors import InputError
-from bayesgmm.kernels.partitions import number_by_appearance
+from bayesgmm.kernels.partitions import Labels, number_by_appearance
 from bayesgmm.label_draws import draw_labels
 
 MOST_LABELS = 2**24
@@ -31,7 +31,7 @@ class LabelDraws:
     n_chains : int
     """
 
-    values: Ints
+    values: Labels
     sizes: Ints
     obs_ids: np.ndarray
     n_chains: int = 1

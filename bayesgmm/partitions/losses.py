@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesgmm._typing import Floats, Ints
+from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice, check_number
 from bayesgmm.errors import InputError
 from bayesgmm.kernels import partitions as kernels
@@ -24,7 +24,7 @@ class Loss:
     kind : int
         Of the formula in `kernels.partitions`.
     curve : function
-        What sizes are summed as, from integers to floats.
+        What sizes are summed as.
     linear : bool
         Whether it is linear in these sums.
     unit : str
@@ -34,28 +34,28 @@ class Loss:
 
     name: str
     kind: int
-    curve: Callable[[Ints], Floats]
+    curve: Callable[[Floats], Floats]
     linear: bool
     unit: str = ""
     cost_apart: float = 1.0
 
     def rule(self, n_observations: int) -> Rule:
         """Return the loss as kernels see it, for so many rows."""
-        curve = self.curve(np.arange(n_observations + 1))
+        curve = self.curve(np.arange(n_observations + 1.0))
         return Rule(self.kind, self.cost_apart, self.linear, curve, np.diff(curve))
 
-    def distances(self, labels: Ints, draws: LabelDraws) -> Floats:
+    def distances(self, labels: Any, draws: LabelDraws) -> Floats:
         """Return the loss of a partition against every draw, shape (n_draws,)."""
         rule, n_clusters = self.rule(len(labels)), int(labels.max()) + 1
         own = np.ascontiguousarray(labels, dtype=np.int32)
         return kernels.losses(rule, own, n_clusters, draws.values, draws.n_labels)
 
 
-def _entropies(sizes: Ints) -> Floats:
-    return sizes * np.log2(np.maximum(sizes, 1))
+def _entropies(sizes: Floats) -> Floats:
+    return sizes * np.log2(np.maximum(sizes, 1.0))
 
 
-def _pairs(sizes: Ints) -> Floats:
+def _pairs(sizes: Floats) -> Floats:
     return sizes * (sizes - 1) / 2
 
 

@@ -1,5 +1,6 @@
 """A point estimate of the partition of the rows, and how sure it is."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arguments import check_count, check_number, check_seed
+from bayesgmm.errors import ConvergenceWarning
 from bayesgmm.partitions.ball import CredibleBall, credible_ball
 from bayesgmm.partitions.given import read_labels
 from bayesgmm.partitions.losses import Loss, as_loss
@@ -164,6 +166,13 @@ def partition(
     random_seed = check_seed(random_seed)
     draws = read_labels(posterior, X, n_draws, random_seed)
     found = search(draws, rule, max_clusters, n_runs, random_seed)
+    if found.n_runs < n_runs:
+        warnings.warn(
+            f"The search was interrupted: {found.n_runs} of {n_runs} runs are done, "
+            "and the best of their partitions is returned. Others might be better.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     return Partition(
         labels=draws.name(found.labels),
         n_clusters=int(found.labels.max()) + 1,

@@ -4,19 +4,17 @@ Dahl, Johnson and Mueller (2022), *Search algorithms and loss functions for Baye
 clustering*, JCGS 31:1189-1201.
 """
 
-import warnings
 from collections.abc import Iterator
 from functools import partial
 from threading import Event
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bayesgmm._typing import Ints
 from bayesgmm.chains import run_chains
-from bayesgmm.errors import ConvergenceWarning
 from bayesgmm.kernels import partitions as kernels
-from bayesgmm.kernels.partitions import Rule, Tables
+from bayesgmm.kernels.partitions import Labels, Rule, Tables
 from bayesgmm.kernels.threads import available_cores
 from bayesgmm.partitions.given import LabelDraws
 from bayesgmm.partitions.losses import Loss
@@ -55,7 +53,7 @@ def search(
     max_clusters: int | None = None,
     n_runs: int = 16,
     random_seed: int = 0,
-    start: Ints | None = None,
+    start: Any = None,
 ) -> Found:
     """Return the partition of least expected loss that any run finds.
 
@@ -75,11 +73,9 @@ def search(
     ------
     KeyboardInterrupt
         If the user interrupts before any run is done. Later the best partition of those
-        that are is returned, with a warning.
+        that are is returned.
     """
-    room = max(1, MOST_COUNTS // (draws.n_draws * draws.n_labels))
-    most = min(max_clusters or draws.n_observations, draws.n_observations)
-    most = min(most, max(room, draws.n_labels)) if max_clusters is None else most
+    most = most_clusters(draws, max_clusters)
     by_row = np.ascontiguousarray(draws.values.T)
     task = partial(
         _run, draws, by_row, loss.rule(draws.n_observations), most, random_seed, start
@@ -91,14 +87,25 @@ def search(
         raise failure
     if not runs:
         raise KeyboardInterrupt
-    if chains.interrupted:
-        warnings.warn(
-            f"The search was interrupted: {len(runs)} of {n_runs} runs are done, and "
-            "the best of their partitions is returned. Others might have been better.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
     return _best(runs, loss, draws)
+
+
+def most_clusters(draws: LabelDraws, max_clusters: int | None) -> int:
+    """Return how many clusters there may be: of rows, of memory, of the user's wish."""
+    if max_clusters is None:
+        room = MOST_COUNTS // (draws.n_draws * draws.n_labels)
+        max_clusters = max(room, draws.n_labels)
+    return min(max_clusters, draws.n_observations)
+
+
+def improve(draws: LabelDraws, loss: Loss, labels: Ints, most: int, rng: Any) -> Ints:
+    """Move rows one by one until none lowers the expected loss."""
+    by_row = np.ascontiguousarray(draws.values.T)
+    rule = loss.rule(draws.n_observations)
+    search = _Search(by_row, draws.n_labels, rule, most, rng, Event())
+    search.begin(labels)
+    search.settle()
+    return by_size(search.tables.labels)
 
 
 def _best(runs: list[Ints], loss: Loss, draws: LabelDraws) -> Found:
@@ -109,7 +116,7 @@ def _best(runs: list[Ints], loss: Loss, draws: LabelDraws) -> Found:
     return Found(runs[best], float(values[best]), len(runs), len(equal))
 
 
-def by_size(labels: Ints) -> Ints:
+def by_size(labels: Any) -> Ints:
     """Number clusters by size, the largest 0; of equal ones the first comes first."""
     _, first, inverse, sizes = np.unique(
         labels, return_index=True, return_inverse=True, return_counts=True
@@ -122,17 +129,17 @@ def by_size(labels: Ints) -> Ints:
 class _Search:
     """One run: the tables, and what moves rows about in them."""
 
-    def __init__(self, rows: Ints, n_labels: int, rule: Rule, most: int, rng, stop):
+    def __init__(self, rows: Labels, n_labels: int, rule: Rule, most: int, rng, stop):
         self.rows, self.n_labels, self.rule, self.most = rows, n_labels, rule, most
         self.rng, self.stop = rng, stop
-        self.tables = _empty_tables(*rows.shape, n_labels, min(most, n_labels + 2))
+        self.tables = _empty_tables(rows.shape, n_labels, min(most, n_labels + 2))
 
-    def begin(self, labels: Ints) -> None:
-        """Start anew with a whole partition."""
-        n_clusters = int(labels.max()) + 1
+    def begin(self, labels: Any) -> None:
+        """Start anew with a whole partition; the smallest clusters too many are one."""
+        own = np.minimum(by_size(labels), self.most - 1).astype(np.int32)
+        n_clusters = int(own.max()) + 1
         room = max(n_clusters, len(self.tables.sizes))
-        self.tables = _empty_tables(*self.rows.shape, self.n_labels, room)
-        own = labels.astype(np.int32)
+        self.tables = _empty_tables(self.rows.shape, self.n_labels, room)
         kernels.place(self.rule, self.rows, own, n_clusters, self.tables)
 
     def visit(self, order: Ints) -> bool:
@@ -149,6 +156,7 @@ class _Search:
 
     def settle(self) -> float:
         """Sweep until no row moves; return the expected loss."""
+        value = np.inf
         for _ in range(MOST_SWEEPS):
             moved = self.visit(self.rng.permutation(len(self.rows)))
             value = kernels.expected_loss(self.rule, self.tables)
@@ -156,7 +164,7 @@ class _Search:
                 break
         return value
 
-    def rebuild(self, cluster: int) -> float:
+    def rebuild(self, cluster: Any) -> float:
         """Take a cluster apart and put its rows back one after the other."""
         members = np.flatnonzero(self.tables.labels == cluster)
         kernels.dissolve(self.rule, self.rows, cluster, self.tables)
@@ -174,7 +182,7 @@ def _run(draws, rows, rule, most, seed, start, run: int, stop: Event) -> Ints | 
         search.visit(rng.permutation(len(rows)))
     else:
         n_clusters = rng.integers(1, min(most, draws.n_labels + 1), endpoint=True)
-        search.begin(by_size(rng.integers(n_clusters, size=len(rows))))
+        search.begin(rng.integers(n_clusters, size=len(rows)))
     value = search.settle()
     for _ in _zealous(search, value):
         if stop.is_set():
@@ -198,7 +206,8 @@ def _zealous(search: _Search, value: float) -> Iterator[float]:
         yield value
 
 
-def _empty_tables(n, n_draws, n_labels, room) -> Tables:
+def _empty_tables(shape, n_labels, room) -> Tables:
+    n, n_draws = shape
     return Tables(
         labels=np.full(n, -1, np.int32),
         sizes=np.zeros(room, np.int64),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from scipy import sparse as sp
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dsyrk  # pyright: ignore[reportAttributeAccessIssue]
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_number, check_seed
@@ -126,7 +126,7 @@ def _sparse(shares: Shares, least: float) -> sp.csr_array:
     """Return what reaches `least`, some rows after the other with all behind them."""
     n = len(shares.obs_ids)
     size = max(1, TILE_BYTES // (8 * n))
-    found = [sp.coo_array((n, n))]
+    found = []
     for first in range(0, n, size):
         last = min(first + size, n)
         total = np.zeros((last - first, n - first))
@@ -135,7 +135,7 @@ def _sparse(shares: Shares, least: float) -> sp.csr_array:
         total = np.triu(np.minimum(total / shares.n_draws, 1.0), 1)
         i, j = np.nonzero(total >= least)
         found.append(sp.coo_array((total[i, j], (first + i, first + j)), (n, n)))
-    upper = sum(part.tocsr() for part in found)
+    upper = sum((part.tocsr() for part in found), sp.csr_array((n, n)))
     return sp.csr_array(upper + upper.T + sp.eye_array(n))
 
 
