@@ -78,7 +78,12 @@ def test_nuts_equals_enumeration(golden, case):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["nuts_pymc", "nuts_numpyro", "nuts_blackjax"])
 def test_other_steps_of_nuts_equal_enumeration(golden, method):
-    truth = golden("exact_tiny_nonconjugate.json")["cases"][0]
+    """Of rows close together.
+
+    Where one stands alone, HalfNormal standard deviations have a tail near zero that
+    few draws reach, whoever takes the steps: the Monte Carlo error is not known there.
+    """
+    truth = golden("exact_tiny_nonconjugate.json")["cases"][2]
     X, model = tiny_model(truth)
     settings = {"draws": 1000, "random_seed": 3, "progress": False}
     check_enumerated(bg.sample(model, method=method, **settings), truth, X)
