@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.arguments import check_count
+from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.blocks import responsibilities_of
 from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS
 from bayesgmm.errors import InputError
@@ -27,7 +27,7 @@ def draw_labels(
     X: Any = None,
     *,
     n_draws: int | None = None,
-    random_seed: int = 0,
+    random_seed: int | None = 0,
 ) -> xr.DataArray:
     """Draw a label for every row in every draw, given the parameters of that draw.
 
@@ -44,7 +44,8 @@ def draw_labels(
         known labels stay as they are.
     n_draws : int, optional
         Of each chain, evenly spread. By default all, or as many as 2**28 labels allow.
-    random_seed : int, default 0
+    random_seed : int or None, default 0
+        None takes another one each time.
 
     Returns
     -------
@@ -64,7 +65,8 @@ def draw_labels(
     kept = _thin(draws, table.n_observations, n_draws)
     samples = (np.arange(draws.n_chains)[:, None] * draws.n_draws + kept).ravel()
     allowed = read_allowed(posterior) if X is None else None
-    labels = _draw(table, draws.take(samples), allowed, random_seed)
+    seed = check_seed(random_seed)
+    labels = _draw(table, draws.take(samples), allowed, seed)
     coords = {OBSERVATION: table.obs_ids}
     held = posterior_group(posterior).coords
     coords |= {CHAIN: held[CHAIN].values} if CHAIN in held else {}

@@ -43,7 +43,7 @@ def average_over_labels(
     X: Any = None,
     *,
     n_draws: int | None = None,
-    random_seed: int = 0,
+    random_seed: int | None = 0,
 ) -> LabelAverage:
     """Average a function of labels over the posterior.
 
@@ -62,7 +62,8 @@ def average_over_labels(
     n_draws : int, optional
         Of each chain, evenly spread; the function is called once for each. By default
         200, or all if there are fewer.
-    random_seed : int, default 0
+    random_seed : int or None, default 0
+        None takes another one each time.
 
     Returns
     -------

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_number
+from bayesgmm.arguments import check_number, check_seed
 from bayesgmm.blocks import BLOCK_BYTES
 from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
 from bayesgmm.intervals import INTERVAL_PROBABILITY
@@ -25,7 +25,7 @@ def profile(
     population: bool = False,
     n_draws: int | None = None,
     probability: float = INTERVAL_PROBABILITY,
-    random_seed: int = 0,
+    random_seed: int | None = 0,
 ) -> Profile:
     """Describe the members of every component: how many, and their means and spreads.
 
@@ -52,7 +52,8 @@ def profile(
         Of each chain, evenly spread; by default all.
     probability : float, default 0.9
         Of the equal-tailed intervals.
-    random_seed : int, default 0
+    random_seed : int or None, default 0
+        None takes another one each time.
 
     Returns
     -------
@@ -87,6 +88,7 @@ def profile(
     probability = check_number(
         "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
     )
+    random_seed = check_seed(random_seed)
     draws = read_draws(posterior, noisy=True)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     columns = read_columns(data, table)

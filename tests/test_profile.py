@@ -272,5 +272,7 @@ def test_bad_input_is_refused(posterior, extra):
         bg.profile(posterior).contrast("low", 1)
     with pytest.raises(InputError, match="`X` must have the 2 features"):
         bg.profile(posterior, X=np.zeros((3, 1)))
+    with pytest.raises(InputError, match="`random_seed` must be a whole number of 0"):
+        bg.profile(posterior, random_seed=-1)
     with pytest.raises(InputError, match="`probability` must be between 0 and 1"):
         bg.profile(posterior, probability=90)
