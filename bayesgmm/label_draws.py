@@ -60,7 +60,7 @@ def draw_labels(
         number of draws, or these are replicates of a jackknife.
     """
     draws = read_mixtures(posterior, noisy=True)
-    _check_spread(draws)
+    check_spread(draws)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     kept = _thin(draws, table.n_observations, n_draws)
     samples = (np.arange(draws.n_chains)[:, None] * draws.n_draws + kept).ravel()
@@ -77,7 +77,7 @@ def draw_labels(
     )
 
 
-def _check_spread(draws: Draws) -> None:
+def check_spread(draws: Draws) -> None:
     """Refuse replicates that lie closer together than estimates do."""
     if draws.stretch != 1.0:
         raise InputError(

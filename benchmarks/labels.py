@@ -1,16 +1,20 @@
-"""How long labels take: relabelling by each method.
+"""How long labels take: relabelling by each method, partitions by each loss.
 
 Run `python -m benchmarks.labels`, with `--quick` for few draws. Draws are the truth
 with noise, their components in random order; kernels are compiled on few draws first.
 Each figure is the median of three runs: seconds on the clock, and of all processors.
 
 The goals: ECR and Stephens below 5 seconds each, 4,000 draws of 5 components and 1,000
-rows.
+rows; the partition by variation of information below 10 seconds, 1,000 rows and 1,000
+draws; similarity of 5,000 rows below 30 seconds and 1 GB, which is the most memory that
+the process ever had, measured first.
 """
 
 import argparse
+import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -18,12 +22,14 @@ import pandas as pd
 import xarray as xr
 
 import bayesgmm as bg
+from bayesgmm.partitions.losses import LOSSES
 from bayesgmm.relabel import METHODS
 from benchmarks.em_iteration import cpu_name
 
 N_COMPONENTS, N_FEATURES, N_CHAINS = 5, 2, 4
 N_ROUNDS = 3
 GOALS = {"relabel, ecr": 5.0, "relabel, stephens": 5.0}
+GOALS |= {"similarity": 30.0, "partition, vi": 10.0}
 
 
 def make_posterior(n_rows: int, n_draws: int) -> xr.DataTree:
@@ -62,6 +68,27 @@ def relabelling(quick: bool) -> dict[str, Callable]:
     }
 
 
+def similarity(quick: bool) -> dict[str, Callable]:
+    """Return what to time: all pairs of many rows."""
+    posterior = make_posterior(5000, 50 if quick else 1000)
+    bg.similarity(posterior, posterior["constant_data"]["X"][:9])
+    return {"similarity": lambda: bg.similarity(posterior)}
+
+
+def partitions(quick: bool) -> dict[str, Callable]:
+    """Return what to time: every loss, and the other summaries of partitions."""
+    draws = bg.draw_labels(make_posterior(1000, 1000), n_draws=20 if quick else 250)
+    tasks = {
+        f"partition, {loss}": partial(bg.partition, loss=loss) for loss in LOSSES
+    } | {
+        "confident core": bg.confident_core,
+        "three partitions": partial(bg.several_partitions, n_partitions=3),
+    }
+    for task in tasks.values():
+        task(draws[:, :3, :9])
+    return {name: partial(task, draws) for name, task in tasks.items()}
+
+
 def measure(run: Callable) -> dict[str, float]:
     clocks = {"seconds": time.perf_counter, "processor": time.process_time}
     rounds = []
@@ -76,10 +103,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    found = {name: measure(run) for name, run in relabelling(quick).items()}
+    found = {name: measure(run) for name, run in similarity(quick).items()}
+    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    for group in (partitions, relabelling):
+        found |= {name: measure(run) for name, run in group(quick).items()}
     table = pd.DataFrame(found).T.assign(goal=pd.Series(GOALS))
     print(cpu_name())
     print(table.to_string(float_format="{:.2f}".format, na_rep=""))
+    print(f"Memory of similarity: {gigabytes:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,13 @@ def test_known_labels_stay_where_they_were_learned(posterior):
     np.testing.assert_array_equal(bg.similarity(known, X), bg.similarity(posterior))
 
 
+def test_replicates_of_a_jackknife_are_refused(posterior):
+    replicates = posterior.copy()
+    replicates["posterior"].attrs["standard_error_factor"] = 3.0
+    with pytest.raises(InputError, match="replicates of a jackknife"):
+        bg.similarity(replicates)
+
+
 def test_single_rows_and_draws():
     assert bg.similarity([[4]]).values.tolist() == [[1.0]]
     assert bg.similarity([[4, -1, 4]]).values[0].tolist() == [1.0, 0.0, 1.0]
