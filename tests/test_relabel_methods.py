@@ -13,6 +13,7 @@ from bayesgmm import InputError
 from bayesgmm.relabel import METHODS
 from bayesgmm.relabel.alternating import ecr_iterative_1, ecr_iterative_2
 from bayesgmm.relabel.data_based import data_based
+from bayesgmm.relabel.permute import permute
 from bayesgmm.relabel.pivotal import order, point_process, pra
 from bayesgmm.relabel.task import Task
 
@@ -99,6 +100,15 @@ def test_ecr_iterative_2_agrees_with_the_likeliest_labels(cases, case):
         for row in z
     ]
     assert found.objective == sum(best)
+
+
+def test_the_two_iterative_methods_look_at_other_averages():
+    """Two draws are nearly undecided on the last row, the third is sure of it."""
+    p = np.tile([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3 + [[0.51, 0.49]], (3, 1, 1))
+    p[2, -1] = [0.0, 1.0]
+    task = task_of(p, [0, 0, 0, 1, 1, 1, 0])
+    assert ecr_iterative_1(task).objective == 1
+    assert ecr_iterative_2(task).objective == 2
 
 
 # -- parameters -----------------------------------------
@@ -300,6 +310,72 @@ def test_the_reference_may_be_labels_or_a_posterior(switching, method):
     found = bg.relabel(shuffled, method, other)
     np.testing.assert_array_equal(found["posterior"]["means"], expected)
     assert found["posterior"]["component"].values.tolist() == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_labels_that_are_known_keep_their_places(switching, method):
+    """Rows of the middle group are known to be of component 2, which stays."""
+    _, clean, _ = switching
+    rng = np.random.default_rng(0)
+    turn = np.array([2, 0, 1])
+    orders = turn[np.where(rng.random((2, 30, 1)) < 0.5, [0, 1, 2], [1, 0, 2])]
+    tree = permute(clean, orders).drop_nodes("relabelling")
+    data = tree["constant_data"].to_dataset()
+    middle = abs(data["X"].values) < 2
+    allowed = np.where(middle, [False, False, True], [True, True, False])
+    tree["constant_data"].dataset = data.assign(
+        allowed=(("obs_id", "component"), allowed)
+    )
+    found = bg.relabel(tree, method)
+    means = found["posterior"]["means"].values[..., 0]
+    assert (abs(means[..., 2]) < 2).all()
+    sides = np.sign(means[..., :2]).reshape(-1, 2)
+    assert len(np.unique(sides, axis=0)) == 1
+    assert (found["relabelling"]["permutation"][..., 2] == 2).all()
+    assert found["relabelling"].attrs["switch_rate"] > 0.2
+
+
+def two_groups(change):
+    """Return 30 draws of two groups and noise, shuffled, with something changed."""
+    rng, two = np.random.default_rng(4), synthetic.TWO_GROUPS
+    X = synthetic.observations(two, 40, rng)
+    X = np.vstack([X, rng.uniform(-6, 6, size=(6, 2))])
+    chain = synthetic.perturbed(two, 30, rng)
+    shuffles = synthetic.random_permutations(30, 2, rng)
+    tree = synthetic.tree(X, [synthetic.switched(chain, shuffles)])
+    group, data = (tree[name].to_dataset() for name in ("posterior", "constant_data"))
+    tree["posterior"].dataset, tree["constant_data"].dataset = change(group, data)
+    return tree
+
+
+def with_gaps(group, data):
+    X = data["X"].values.copy()
+    X[::4, 0] = X[1::4, 1] = np.nan
+    return group, data.assign(X=(("obs_id", "feature"), X))
+
+
+def with_noise(group, data):
+    weight = (("chain", "draw"), np.full((1, 30), 0.2))
+    box = {
+        "noise_corner": ("feature", [-6.0, -6.0]),
+        "noise_edges": (("feature_bis", "feature"), 12.0 * np.eye(2)),
+    }
+    group = group.assign(weights=0.8 * group["weights"], noise_weight=weight)
+    return group, data.assign(box)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("change", [with_gaps, with_noise])
+def test_gaps_and_noise_are_no_obstacle(method, change):
+    tree = two_groups(change)
+    found = bg.relabel(tree, method)
+    means = found["posterior"]["means"].values[0, :, :, 0]
+    assert len(np.unique(np.sign(means), axis=0)) == 1
+    upward = bg.align_to(found, bg.relabel(tree, "order"))["posterior"]
+    assert (upward["means"][..., 0].diff("component") > 0).all()
+    if change is with_noise:
+        noise = upward["noise_weight"]
+        assert noise.identical(tree["posterior"]["noise_weight"])
 
 
 @pytest.mark.parametrize("method", METHODS)
