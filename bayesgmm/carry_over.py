@@ -7,8 +7,9 @@ import numpy as np
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
 from bayesgmm.errors import InputError
-from bayesgmm.posterior import RELABELLING, Draws, posterior_group, read_draws
+from bayesgmm.posterior import Draws, posterior_group, read_draws
 from bayesgmm.priors import Dirichlet, InverseWishart, NormalMeans, Priors
+from bayesgmm.relabel.reference import check_resolved
 
 
 def carry_over(posterior: Any, discount: float = 1.0) -> Priors:
@@ -74,13 +75,7 @@ def _check_kind(posterior) -> None:
             f"replicates of a {attrs['bootstrap']} bootstrap",
             "Sample a posterior with `bayesgmm.sample`.",
         )
-    if RELABELLING not in posterior.children:
-        raise InputError(
-            "posterior",
-            "have its labels resolved",
-            "no group 'relabelling'",
-            "Pass `bayesgmm.relabel(posterior)`.",
-        )
+    check_resolved(posterior)
 
 
 def _check_spread(draws: Draws) -> None:

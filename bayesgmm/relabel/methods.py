@@ -119,7 +119,7 @@ def relabel(
     found = _find(find, draws, target, classes, quantity)
     attrs = {"method": method, "pivot": target.kind, "objective": found.objective}
     if found.is_permutation is not None:
-        attrs["non_permutation_rate"] = float(1.0 - found.is_permutation.mean())
+        attrs["non_permutation_rate"] = float((~found.is_permutation).mean())
     shape = (draws.n_chains, draws.n_draws)
     relabelled = permute(
         posterior,
