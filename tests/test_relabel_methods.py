@@ -10,9 +10,11 @@ from test_relabel import PIVOTED, parameters, task_of
 
 import bayesgmm as bg
 from bayesgmm import InputError
+from bayesgmm.posterior import read_draws
 from bayesgmm.relabel import METHODS
 from bayesgmm.relabel.alternating import ecr_iterative_1, ecr_iterative_2
 from bayesgmm.relabel.data_based import data_based
+from bayesgmm.relabel.parameters import read_parameters
 from bayesgmm.relabel.permute import permute
 from bayesgmm.relabel.pivotal import order, point_process, pra
 from bayesgmm.relabel.task import Task
@@ -163,14 +165,16 @@ def test_what_is_alike_in_all_components_does_not_hide_what_is_not(method):
     assert float(found["relabelling"]["confidence"].min()) > 0.5
 
 
-def test_what_is_held_does_not_count_for_all(switching):
-    """Weights that are the same in all draws, and wrong for one of them."""
+def test_what_is_held_counts_for_much_but_not_for_all(switching):
+    """Weights without any spread within components, and rounding noise on one."""
     _, clean, _ = switching
     tree = clean.copy(deep=True)
-    tree["posterior"]["weights"].values[:] = [0.3, 0.3, 0.4]
-    tree["posterior"]["weights"].values[0, 0] = [0.4, 0.3, 0.3]
-    found = bg.relabel(tree, "pra", parameters())["relabelling"]
-    assert found.attrs["switch_rate"] == 0.0
+    tree["posterior"]["weights"].values[:] = [0.3, 0.3 + 1e-16, 0.4]
+    draws, members = read_draws(tree), np.arange(3)
+    order = np.tile(members, (60, 1))
+    values, target = read_parameters(draws, None, members, order)
+    assert 1e3 < np.ptp(values[..., 0]) < 1e4
+    np.testing.assert_allclose(target, values.mean(axis=0), atol=1e-9)
 
 
 def test_order_sorts(switching):
@@ -181,6 +185,9 @@ def test_order_sorts(switching):
         upward["means"][..., 0], np.sort(group["means"].values[..., 0], axis=-1)
     )
     xr.testing.assert_identical(bg.relabel(shuffled, "order")["posterior"], upward)
+    named = bg.rename(bg.relabel(shuffled), ["a", "b", "c"])
+    again = bg.relabel(named, "order")["posterior"]
+    xr.testing.assert_identical(again, upward)  # no names, as others have them now
     for by in ("weights", ("covariances", 0, "x0")):
         name = by if isinstance(by, str) else by[0]
         ordered = bg.relabel(shuffled, "order", by=by)["posterior"][name]
@@ -192,7 +199,7 @@ def test_order_sorts(switching):
 
 def test_order_is_unsure_of_what_is_close():
     values = np.array([[3.0, 0.0, 7.0], [5.0, 0.0, 4.9], [4.0, 0.0, 4.0]])
-    found = order(of_parameters(values[..., None], quantity=1e6 + values))
+    found = order(of_parameters(values[..., None], quantity=1e10 + values))
     assert found.permutations[0].tolist() == [1, 0, 2]
     assert found.permutations[1].tolist() == [1, 2, 0]
     assert found.confidence[0] > 0.5
