@@ -8,6 +8,9 @@ import pandas as pd
 SURE = 0.9
 """A row is in doubt if its likeliest group has less than this probability."""
 
+ROUNDING = 1e-12
+"""Relative to a number: a smaller spread is none."""
+
 _SINGULAR = {
     "weights": "weight",
     "means": "mean",
@@ -45,7 +48,7 @@ def format_number(value: float, spread: float) -> str:
     """Write a number with as many decimals as two digits of its spread have."""
     if not math.isfinite(value):
         return "—"
-    if not (math.isfinite(spread) and spread > 0):
+    if not (math.isfinite(spread) and spread > ROUNDING * abs(value)):
         return f"{value:.4g}"
     place = math.floor(math.log10(spread))
     if place < -4 and value != 0:

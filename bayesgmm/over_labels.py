@@ -26,7 +26,8 @@ class LabelAverage(NamedTuple):
     mean, sd : float or array
         Over the posterior of labels, in the shape that the function returns.
     standard_error : float or array
-        Of `mean`, because draws are finitely many and depend on each other.
+        Of `mean`, because draws are finitely many and depend on each other. NaN for a
+        single draw.
     values : array of shape (n_chains, n_draws, ...)
         What the function returned.
     """
@@ -86,6 +87,7 @@ def average_over_labels(
     sd = values.std(axis=(0, 1))
     sizes = [effective_size(each) for each in np.moveaxis(flat, -1, 0)]
     error = sd / np.sqrt(np.reshape(sizes, sd.shape))
+    error = error if flat[..., 0].size > 1 else np.full_like(sd, np.nan)
     mean = values.mean(axis=(0, 1))
     return LabelAverage(mean[()], sd[()], error[()], values)  # numbers, not arrays of 0
 

@@ -153,15 +153,13 @@ def _centred(columns: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Return a centre near the members of a component, and what is summed over them.
 
     These are presence, distance from the centre and its square, side by side. The
-    centre keeps the digits of components that are narrow and far from others. It is one
-    of the values, so that the mean of equal ones is this value, to the last bit.
+    centre keeps the digits of components that are narrow and far from others, and makes
+    the mean of equal values this value, to the last bit.
     """
     present = ~np.isnan(columns)
     filled = np.where(present, columns, 0.0)
     count = weight @ present
-    mean = (weight @ filled) / np.where(count > 0, count, 1.0)
-    nearest = np.nanargmin(np.abs(columns - mean), axis=0)
-    centre = np.take_along_axis(columns, nearest[None], axis=0)[0]
+    centre = (weight @ filled) / np.where(count > 0, count, 1.0)
     gaps = np.where(present, columns - centre, 0.0)
     return centre, np.hstack([present, gaps, gaps**2])
 

@@ -113,11 +113,11 @@ class Profile:
         return _frame(rows, ("quantity", COLUMN), (*SUMMARY, "probability"))
 
     def __str__(self) -> str:
-        sample = self.draws.sizes
-        what = "the population of " if self.population else ""
+        n_components, n_draws = len(self.components), len(self._samples("size"))
+        of = "the population of " if self.population else ""
         title = (
-            f"{len(self.components)} components of {what}{self.n_observations:,} rows, "
-            f"labels drawn {sample['chain'] * sample['draw']:,} times: "
+            f"{_count(n_components, 'component')} of {of}{self.n_observations:,} rows, "
+            f"from {_count(n_draws, 'draw')} of labels: "
             f"means and {self.probability:.0%} intervals"
         )
         return f"{title}\n{self._written().to_string()}"
@@ -168,3 +168,7 @@ class Profile:
 def _frame(rows, levels, columns) -> pd.DataFrame:
     index = pd.MultiIndex.from_tuples(rows, names=levels)
     return pd.DataFrame(list(rows.values()), index, columns)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"

@@ -67,8 +67,15 @@ def test_the_standard_error_is_that_of_independent_draws(posterior):
 def test_a_constant_has_no_error(posterior):
     found = bg.average_over_labels(lambda z, X: len(X), posterior)  # noqa: ARG005
     assert found[:3] == (30.0, 0.0, 0.0)
-    one = bg.average_over_labels(lambda z, _: z[0], build(1))
-    assert np.isfinite(one.standard_error)
+
+
+def test_a_single_draw_has_an_unknown_error():
+    two = build(1)
+    assert np.isfinite(bg.average_over_labels(lambda z, _: z[0], two).standard_error)
+    one = bg.average_over_labels(lambda z, _: z[0], two.isel(chain=[0]))
+    assert np.isnan(one.standard_error)
+    pair = bg.average_over_labels(lambda z, _: z[:2], two.isel(chain=[0]))
+    assert np.isnan(pair.standard_error).tolist() == [True, True]
 
 
 def test_new_rows(posterior):

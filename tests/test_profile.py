@@ -149,11 +149,20 @@ def test_of_the_population_sampling_counts_as_well(weights):
     assert abs(found.var() / variance - 1) < error < 0.1
 
 
+def test_one_component_is_printed_without_rounding_for_a_spread():
+    one = {"weights": [1.0], "means": [[0.0, 0.0]], "covariances": [np.eye(2)]}
+    text = str(bg.profile(build(one, n_draws=10)))
+    assert text.startswith("1 component of 40 rows, from 20 draws of labels: means")
+    assert max(map(len, text.split())) < 12
+
+
 def test_sizes_of_the_population_sum_to_that_of_the_sample(posterior):
     found = bg.profile(posterior, population=True)
     np.testing.assert_allclose(found.draws["size"].sum("component"), N)
     again = bg.profile(posterior, population=True)
     xr.testing.assert_identical(found.draws, again.draws)
+    other = bg.profile(posterior, population=True, random_seed=None)
+    assert (other.draws["size"] != found.draws["size"]).any()
 
 
 def test_narrow_and_far_from_each_other_digits_stay():
@@ -219,7 +228,7 @@ def test_named_components_and_what_is_printed(posterior, extra):
     pd.testing.assert_frame_equal(by_name, by_place)
     text = str(found)
     assert text.startswith(
-        "2 components of 40 rows, labels drawn 60 times: means and 90% intervals\n"
+        "2 components of 40 rows, from 60 draws of labels: means and 90% intervals\n"
     )
     assert "mean of revenue" in text
     assert "low" in text
