@@ -1,0 +1,187 @@
+"""What chains found, told apart by what labels cannot change."""
+
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+from matplotlib.figure import Figure
+from sampled_groups import FOUR, SEEDS, THREE, clean, cuts, sampled
+
+from bayesgmm.diagnose import diagnose
+from bayesgmm.errors import InputError
+from bayesgmm.invariants import agreement
+from bayesgmm.posterior import read_draws
+from bayesgmm.solutions import find_solutions
+from bayesgmm.verdict import Verdict
+
+
+def test_parameters_are_judged_before_and_after_relabelling():
+    diagnosis, known = diagnose(clean(0, shuffle=True)), diagnose(clean(0))
+    assert list(diagnosis.unrelabelled.index) == list(diagnosis.parameters.index)
+    pd.testing.assert_frame_equal(known.unrelabelled, known.parameters)
+    # Shuffled draws hide where they are: half of them are in the other group.
+    sd = diagnosis.unrelabelled.loc["means[0, x0]", "sd"]
+    assert sd > 10 * diagnosis.parameters.loc["means[0, x0]", "sd"]
+    assert "as drawn" in str(diagnosis)
+
+
+def test_solutions_are_tabulated():
+    left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
+    tree = sampled(FOUR, 240, [left, right, left, right], 3, 150, 0)
+    diagnosis = diagnose(tree)
+    lp = tree["sample_stats"]["lp"].values.mean(axis=1)
+    pairs = sorted([(0, 2), (1, 3)], key=lambda pair: -lp[list(pair)].mean())
+    table = diagnosis.solutions
+    assert list(table["chains"]) == pairs
+    expected = [lp[list(pair)].mean() for pair in pairs]
+    for column in ("log_likelihood", "lp"):
+        np.testing.assert_allclose(table[column], expected)
+    np.testing.assert_allclose(table["gap"], [0.0, expected[0] - expected[1]])
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_chain_that_began_elsewhere_is_named(shuffle):
+    """A tenth of one chain in four: R-hat hardly sees it."""
+    tree = clean(0, shuffle=shuffle).copy(deep=True)
+    tree["posterior"]["means"].values[1, :15] += 3.0
+    diagnosis = diagnose(tree.drop_nodes("sample_stats"))
+    assert diagnosis.verdict is Verdict.NOT_MIXED
+    assert list(diagnosis.chains["moved"]) == [False, True, False]
+    assert "Chain 1 was elsewhere for a while" in diagnosis.sentence
+
+
+def test_one_chain_in_two_modes_is_no_overlap():
+    """A fifth of it merges the left pair of four groups, the rest the right one."""
+    left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
+    tree = sampled(FOUR, 240, [left, right], 3, 150, 0)
+    joined = tree.isel(chain=[0]).copy(deep=True)
+    for variable in ("weights", "means", "covariances"):
+        values = joined["posterior"][variable].values
+        values[0, :30] = tree["posterior"][variable].values[1, :30]
+    diagnosis = diagnose(joined.drop_nodes("sample_stats"))
+    assert diagnosis.verdict is Verdict.NOT_MIXED
+    assert diagnosis.moved
+
+
+def test_agreement_counts_pairs():
+    """Expected agreement of two labels a row, by all labels that rows can have."""
+    tree = clean(0)
+    X = np.array([[-2.0, 0.0], [0.2, 0.5], [2.0, 1.0], [-0.5, 0.7]])
+    draws, pivot = read_draws(tree), np.array([0, 0, 1, 1])
+    draws = draws.take([3, 77])
+    found = agreement(X, draws, pivot)
+    for t in range(2):
+        joint = synthetic.joint(
+            X, draws.weights[t], draws.means[t], draws.covariances[t]
+        )
+        p = np.exp(joint - np.logaddexp.reduce(joint, axis=1)[:, None])
+        expected = 0.0
+        for labels in product(range(2), repeat=4):
+            pairs = combinations(range(4), 2)
+            same = [
+                (labels[i] == labels[j]) == (pivot[i] == pivot[j]) for i, j in pairs
+            ]
+            expected += np.mean(same) * np.prod(p[np.arange(4), labels])
+        assert found[t] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_plot_shows_draws_before_and_after_relabelling():
+    tree = clean(0, shuffle=True)
+    diagnosis = diagnose(tree)
+    figure = Figure()
+    pair = figure.subplots(2)
+    assert diagnosis.plot(ax=pair) is figure
+    means = tree["posterior"]["means"].values
+    before, after = (
+        [points.get_offsets()[:, 1] for points in ax.collections] for ax in pair
+    )
+    feature = {"mean of x0": 0, "mean of x1": 1}[pair[0].get_ylabel()]
+    for k in range(2):
+        np.testing.assert_allclose(before[k], means[:, :, k, feature].ravel())
+    gap = abs(np.mean(after[0]) - np.mean(after[1]))
+    assert gap > 10 * max(map(np.std, after))
+    names = [label.get_text() for label in pair[1].get_xticklabels()]
+    assert names == ["chain 0", "chain 1", "chain 2"]
+
+
+def test_solutions_are_numbered_from_the_best():
+    rng = np.random.default_rng(0)
+    levels = np.array([-20.0, -10.0, -20.0, 0.0])
+    noise = rng.normal(size=(2, 4, 50))
+    values = {"log_likelihood": levels[:, None] + noise[0], "other": noise[1]}
+    assert list(find_solutions(values)) == [2, 1, 2, 0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_chains_at_two_modes_are_told_apart(seed):
+    """Three components for four groups: either outer pair can be merged."""
+    left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
+    tree = sampled(FOUR, 240, [left, right, left, right], 3, 150, seed)
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.DIFFERENT_SOLUTIONS
+    solution = diagnosis.chains["solution"].to_numpy()
+    assert solution[0] == solution[2] != solution[1] == solution[3]
+    lp = tree["sample_stats"]["lp"].values.mean(axis=1)
+    np.testing.assert_allclose(diagnosis.chains["log_likelihood"], lp)
+    assert solution[lp.argmax()] == 0
+    best = lp[solution == 0].mean()
+    assert f"log-likelihood of {best:.1f}" in diagnosis.sentence
+    assert f"{best - lp[solution == 1].mean():.1f} lower" in diagnosis.sentence
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_chain_stuck_at_a_worse_solution_is_named(seed):
+    rng = np.random.default_rng(seed)
+    X = synthetic.observations(THREE, 120, rng)
+    poor = {**THREE, "means": [[-6.0], [4.0], [6.0]], "weights": [0.5, 0.3, 0.2]}
+    chains = [
+        synthetic.perturbed(truth, 100, rng) for truth in (THREE, poor, THREE, THREE)
+    ]
+    diagnosis = diagnose(synthetic.tree(X, chains))
+    assert diagnosis.verdict is Verdict.DIFFERENT_SOLUTIONS
+    assert list(diagnosis.chains["solution"]) == [0, 1, 0, 0]
+    assert "chains 0, 2, 3 at a mean" in diagnosis.sentence
+    assert "; chain 1 at -" in diagnosis.sentence
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_chain_that_does_not_move_is_named(seed):
+    tree = clean(seed).copy(deep=True)
+    for group in ("posterior", "sample_stats"):
+        for variable in tree[group].data_vars.values():
+            variable.values[2] = variable.values[2, 70]
+    diagnosis = diagnose(tree)
+    assert diagnosis.verdict is Verdict.DIFFERENT_SOLUTIONS
+    solution = diagnosis.chains["solution"].to_numpy()
+    assert solution[0] == solution[1] != solution[2]
+
+
+def test_draws_that_cannot_be_read_are_refused():
+    tree = clean(0).isel(draw=slice(0, 40)).copy(deep=True)
+    bare = tree.copy()
+    bare["posterior"] = type(tree)(tree["posterior"].to_dataset().drop_vars("means"))
+    with pytest.raises(InputError, match="must hold `means`"):
+        diagnose(bare)
+    tree["posterior"]["means"].values[1, 7] = np.nan
+    with pytest.raises(InputError, match="non-finite `means` at chain 1, draw 7"):
+        diagnose(tree)
+
+
+@pytest.mark.parametrize("n_draws", [1, 3])
+def test_a_few_draws_are_drawn_and_tabulated(n_draws):
+    diagnosis = diagnose(clean(0).isel(draw=slice(0, n_draws)))
+    assert not diagnosis.chains[["frozen", "moved"]].to_numpy().any()
+    assert list(diagnosis.solutions["chains"]) == [(0, 1, 2)]
+    diagnosis.plot(ax=Figure().subplots(2))
+
+
+def test_one_component_has_a_plot():
+    one = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
+    rng = np.random.default_rng(0)
+    X = synthetic.observations(one, 40, rng)
+    chains = [synthetic.perturbed(one, 50, rng) for _ in range(2)]
+    diagnosis = diagnose(synthetic.tree(X, chains))
+    assert diagnosis.traces.attrs["quantity"] == "mean of x0"
+    diagnosis.plot(ax=Figure().subplots(2))
