@@ -77,7 +77,7 @@ def find_moves(values: dict[str, Floats]) -> Bools:
     """Tell which chains were elsewhere for a while.
 
     Log-likelihood or partition of its second half are another solution's than those
-    of the first, or a tenth of it is unlike the whole.
+    of the first, or the log-likelihood of a tenth of it is unlike that of the whole.
 
     Parameters
     ----------
@@ -91,24 +91,26 @@ def find_moves(values: dict[str, Floats]) -> Bools:
     told = {name: values[name] for name in (LOG_LIKELIHOOD, AGREEMENT)}
     solution = find_solutions({name: halves(value) for name, value in told.items()})
     first, second = solution.reshape(-1, 2).T
-    return (first != second) | _find_strays(told)
+    return (first != second) | _find_strays(told[LOG_LIKELIHOOD])
 
 
-def _find_strays(values: dict[str, Floats]) -> Bools:
-    """Tell in which chains a tenth is far from the whole."""
-    stacked = _stack(values)
-    n_chains, n_draws, n_values = stacked.shape
+def _find_strays(value: Floats) -> Bools:
+    """Tell in which chains a tenth is far from the whole.
+
+    Of log-likelihoods alone: partitions of overlapping components stray by nature.
+    """
+    n_chains, n_draws = value.shape
     n = min(MOST_PARTS, n_draws // FEWEST_DRAWS)
     if n < 2:
         return np.zeros(n_chains, dtype=bool)
-    location, spread = _describe(stacked)
-    scale = np.maximum(np.median(spread, axis=0), _least(values, location))
-    wide = np.maximum(spread, scale)
-    error = wide / np.sqrt(np.maximum(chain_sizes(stacked) / n, 1.0))
-    tenths = stacked[:, : n_draws // n * n].reshape(n_chains, n, -1, n_values)
+    location, spread = _describe(value)
+    wide = np.maximum(spread, np.median(spread))
+    sizes = chain_sizes(value[..., None])[:, 0]
+    error = wide / np.sqrt(np.maximum(sizes / n, 1.0))
+    tenths = value[:, : n_draws // n * n].reshape(n_chains, n, -1)
     apart = np.abs(np.median(tenths, axis=2) - location[:, None])
     limit = np.maximum(SEPARATION * wide, STANDARD_ERRORS * error)
-    return (apart > limit[:, None]).any(axis=(1, 2))
+    return (apart > limit[:, None]).any(axis=1)
 
 
 def _stack(values: dict[str, Floats]) -> Floats:

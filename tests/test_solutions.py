@@ -53,13 +53,13 @@ def test_a_chain_that_began_elsewhere_is_named(shuffle):
 
 
 def test_one_chain_in_two_modes_is_no_overlap():
-    """A fifth of it merges the left pair of four groups, the rest the right one."""
+    """Half of it merges the left pair of four groups, the rest the right one."""
     left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
     tree = sampled(FOUR, 240, [left, right], 3, 150, 0)
     joined = tree.isel(chain=[0]).copy(deep=True)
     for variable in ("weights", "means", "covariances"):
         values = joined["posterior"][variable].values
-        values[0, :30] = tree["posterior"][variable].values[1, :30]
+        values[0, :75] = tree["posterior"][variable].values[1, :75]
     diagnosis = diagnose(joined.drop_nodes("sample_stats"))
     assert diagnosis.verdict is Verdict.NOT_MIXED
     assert diagnosis.moved
