@@ -90,8 +90,9 @@ class Diagnosis:
         scores = [n for n in ("log_likelihood", "lp") if n in self.chains]
         means = groups[scores].mean()
         chains = groups.apply(lambda group: tuple(group.index), include_groups=False)
-        gaps = means["log_likelihood"].iloc[0] - means["log_likelihood"]
-        return pd.DataFrame({"chains": chains}).join(means).assign(gap=gaps)
+        likely = means["log_likelihood"].to_numpy()
+        table = pd.DataFrame({"chains": chains}).join(means)
+        return table.assign(gap=likely[0] - likely)
 
     @property
     def n_optima(self) -> int | None:

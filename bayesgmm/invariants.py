@@ -87,11 +87,12 @@ def agreement(X: Floats, draws: Draws, pivot: Ints) -> Floats:
     n = len(X)
     if n < 2:
         return np.ones(draws.n_samples)
-    groups = np.eye(draws.n_shares)[pivot]
-    crossed = np.zeros((draws.n_samples, draws.n_shares, draws.n_shares))
+    names, numbers = np.unique(pivot, return_inverse=True)
+    groups = np.eye(len(names))[numbers]
+    crossed = np.zeros((draws.n_samples, len(names), draws.n_shares))
     alone = np.zeros(draws.n_samples)  # each row with itself, which is no pair
     for rows, shares in responsibilities_of(X, draws):
-        crossed += np.einsum("nm,tnk->tmk", groups[rows], shares)
+        crossed += groups[rows].T @ shares
         alone += np.einsum("tnk,tnk->t", shares, shares)
     together = (crossed**2).sum(axis=(1, 2)) - alone
     in_draw = (crossed.sum(axis=1) ** 2).sum(axis=1) - alone

@@ -51,12 +51,16 @@ def find_solutions(values: dict[str, Floats]) -> Ints:
     scale = np.maximum(np.median(spread, axis=0), _least(values, location))
     wide, frozen = np.maximum(spread, scale), find_frozen(values)
     error = wide / np.sqrt(chain_sizes(stacked))
+    # A wide chain hides no other whose log-likelihoods it never had.
+    low, high = stacked[..., 0].min(axis=1), stacked[..., 0].max(axis=1)
     solution, leaders = np.zeros(len(location), dtype=np.intp), []
     for chain in np.argsort(-location[:, 0], kind="stable"):
         apart = np.abs(location[leaders] - location[chain])
         errors = STANDARD_ERRORS * np.hypot(error[leaders], error[chain])
         spreads = SEPARATION * np.maximum(wide[leaders], wide[chain])
         differ = (apart > np.maximum(spreads, errors)).any(axis=1)
+        outside = (low[leaders] > high[chain]) | (high[leaders] < low[chain])
+        differ |= outside & (apart[:, 0] > errors[:, 0])
         same = ~differ & (frozen[leaders] == frozen[chain])
         solution[chain] = np.append(same, True).argmax()
         if not same.any():
