@@ -88,7 +88,7 @@ class Diagnosis:
         """What the chains found, by solution."""
         groups = self.chains.groupby("solution")
         scores = [n for n in ("log_likelihood", "lp") if n in self.chains]
-        means = groups[scores].mean()
+        means: Any = groups[scores].mean()
         chains = groups.apply(lambda group: tuple(group.index), include_groups=False)
         likely = means["log_likelihood"].to_numpy()
         table = pd.DataFrame({"chains": chains}).join(means)
