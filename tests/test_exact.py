@@ -131,19 +131,11 @@ def test_gibbs_is_the_enumerated_posterior(family):
     assert_exact(posterior, [(1.0, Enumerated(X, 2, 0.7, PRIOR, family))])
 
 
-def test_nuts_is_the_enumerated_posterior():
-    """The same priors as those of Gibbs sampling are the same posterior."""
-    check_nuts("full", 1000)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-def test_nuts_is_the_enumerated_posterior_long(family):
-    check_nuts(family, 3000)
-
-
-def check_nuts(family, draws):
-    posterior = bg.sample(X, 2, family, priors=priors_of(0.7), draws=draws, **QUIET)
+def test_nuts_is_the_enumerated_posterior(family):
+    """The same priors as those of Gibbs sampling are the same posterior."""
+    posterior = bg.sample(X, 2, family, priors=priors_of(0.7), draws=3000, **QUIET)
     assert_exact(posterior, [(1.0, Enumerated(X, 2, 0.7, PRIOR, family))])
 
 

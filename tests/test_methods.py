@@ -17,8 +17,8 @@ from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.sampling import CONJUGATE
 
 NEEDS = {"nuts_numpyro": "numpyro", "nuts_blackjax": "blackjax"}
-# JAX compiles for seconds in each run; of the two kinds of ADVI one is enough.
-SLOW = (*NEEDS, "fullrank_advi")
+# JAX compiles for seconds in each run, and the others take thousands of steps.
+SLOW = (*NEEDS, "advi", "fullrank_advi", "smc")
 METHODS = [
     pytest.param(method, marks=[pytest.mark.slow] * (method in SLOW))
     for method in [*run.METHODS, *CONJUGATE]

@@ -141,6 +141,7 @@ def test_refuses_at_the_door(faithful, settings, argument):
     assert caught.value.argument == argument
 
 
+@pytest.mark.slow
 def test_processes_find_the_same(faithful):
     def values(n_jobs):
         settings = {"random_state": 0, "progress": False, "n_jobs": n_jobs}

@@ -56,6 +56,7 @@ def test_a_row_of_weight_two_is_the_row_twice_for_a_tree():
     assert_allclose(em.fit(X, sample_weight=weight).means_, twice.means_, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_short_runs_beat_single_starts():
     """Of eight seeds each, more reach the best optimum known."""
     X, best = numbers("iris"), []
