@@ -80,8 +80,9 @@ def find_frozen(values: dict[str, Floats]) -> Bools:
 def find_moves(values: dict[str, Floats]) -> Bools:
     """Tell which chains were elsewhere for a while.
 
-    Log-likelihood or partition of its second half are another solution's than those
-    of the first, or the log-likelihood of a tenth of it is unlike that of the whole.
+    The log-likelihood of its second half is another solution's than that of the first,
+    or that of a tenth of it is unlike the whole. Where components overlap partitions
+    stray by nature, so they only tell of a chain that has no others beside it.
 
     Parameters
     ----------
@@ -92,17 +93,16 @@ def find_moves(values: dict[str, Floats]) -> Bools:
     -------
     array of bool, shape (n_chains,)
     """
-    told = {name: values[name] for name in (LOG_LIKELIHOOD, AGREEMENT)}
+    alone = len(values[LOG_LIKELIHOOD]) == 1
+    names = (LOG_LIKELIHOOD, AGREEMENT) if alone else (LOG_LIKELIHOOD,)
+    told = {name: values[name] for name in names}
     solution = find_solutions({name: halves(value) for name, value in told.items()})
     first, second = solution.reshape(-1, 2).T
     return (first != second) | _find_strays(told[LOG_LIKELIHOOD])
 
 
 def _find_strays(value: Floats) -> Bools:
-    """Tell in which chains a tenth is far from the whole.
-
-    Of log-likelihoods alone: partitions of overlapping components stray by nature.
-    """
+    """Tell in which chains a tenth is far from the whole."""
     n_chains, n_draws = value.shape
     n = min(MOST_PARTS, n_draws // FEWEST_DRAWS)
     if n < 2:

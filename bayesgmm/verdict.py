@@ -49,13 +49,9 @@ def judge(diagnosis: Any) -> Verdict:
         return Verdict.ROUGH
     if diagnosis.chains["solution"].to_numpy().max() > 0:
         return Verdict.DIFFERENT_SOLUTIONS
-    overlap = diagnosis.separation < SEPARATELY_IDENTIFIED
-    # Chains that go to and fro, and are all alike, do so because components overlap;
-    # one chain alone may as well have gone from one solution to another.
-    slow = overlap and len(diagnosis.chains) > 1
-    if (diagnosis.moved and not slow) or np.isnan(diagnosis.r_hat):
+    if diagnosis.moved or np.isnan(diagnosis.r_hat):
         return Verdict.NOT_MIXED
-    if overlap:
+    if diagnosis.separation < SEPARATELY_IDENTIFIED:
         return Verdict.COMPONENTS_OVERLAP
     if is_short(diagnosis) or diagnosis.relabelled_r_hat > R_HAT_LIMIT:
         return Verdict.NOT_MIXED
