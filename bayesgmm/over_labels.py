@@ -82,7 +82,9 @@ def average_over_labels(
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     n_draws = min(N_DRAWS, draws.n_draws) if n_draws is None else n_draws
     labels = draw_labels(posterior, X, n_draws=n_draws, random_seed=random_seed)
-    values = _call(function, labels, table.values)
+    X = table.values.copy()
+    X.flags.writeable = False  # a function must not change what the posterior holds
+    values = _call(function, labels, X)
     flat = values.reshape(*values.shape[:2], -1)
     sd = values.std(axis=(0, 1))
     sizes = [effective_size(each) for each in np.moveaxis(flat, -1, 0)]

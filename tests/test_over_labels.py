@@ -26,6 +26,17 @@ def centre_of_first(labels, X):
     return X[labels == 0].mean(0)
 
 
+def test_the_function_cannot_change_the_data(posterior):
+    def centre(labels, X):  # noqa: ARG001
+        X -= X.mean(0)
+        return X.sum()
+
+    before = posterior["constant_data"]["X"].values.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        bg.average_over_labels(centre, posterior, n_draws=3)
+    np.testing.assert_array_equal(posterior["constant_data"]["X"], before)
+
+
 def test_the_function_is_called_for_every_draw(posterior):
     found = bg.average_over_labels(
         centre_of_first, posterior, n_draws=50, random_seed=1

@@ -422,6 +422,7 @@ def test_bad_references_are_refused_by_every_method(switching, method):
         (np.zeros(n - 1, int), "`reference` must have one entry a row"),
         (np.full(n, 3), "`reference` must be whole numbers 0 to 2"),
         (np.full(n, 0.5), "`reference` must be whole numbers 0 to 2"),
+        (np.full(n, -1), "`reference` must know the label of some row"),
         (clean, "`reference` must have its labels resolved"),
         (None, "`by` must be left out"),
     ]:

@@ -155,9 +155,13 @@ def _find(find: Method, draws: Draws, target: Reference, classes, quantity):
     for number in np.unique(classes):
         members = np.flatnonzero(classes == number)
         kept = np.isin(target.labels, members)
-        if len(members) > 1 and kept.any():
+        if len(members) == 1:
+            continue
+        if kept.any():
             found = find(_task(draws, target, members, kept, quantity))
             every = _join(every, members, found)
+        else:  # nothing tells these apart
+            every.confidence[:] = 0.0
     return every
 
 

@@ -63,6 +63,13 @@ def find_reference(
     rows = np.ascontiguousarray(table.values[::step])
     if isinstance(reference, np.ndarray | list | tuple):
         labels = check_numbers(reference, table.n_observations, k, "reference")
+        if (labels < 0).all():
+            raise InputError(
+                "reference",
+                "know the label of some row",
+                "-1 for all of them",
+                "Leave it out to have the best draw as the pivot.",
+            )
         thinned = labels[::step].astype(np.intp)
         return Reference("labels", rows, thinned, None, range(k))
     if reference is None:
