@@ -71,7 +71,7 @@ def profile(
     -----
     Labels are drawn given the features alone. Where rows are in doubt, and components
     differ in another column for other reasons than the features, what is found of this
-    difference is too small [2]_: such a column belongs among the features.
+    difference is biased [2]_: such a column belongs among the features.
 
     Standard deviations divide by the sum of weights. A row goes into a component with
     all its weight. Time O(draws x observations x components x columns); memory grows
