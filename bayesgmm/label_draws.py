@@ -59,10 +59,18 @@ def draw_labels(
         If `X` has other features than the posterior, `n_draws` is not from 1 to the
         number of draws, or these are replicates of a jackknife.
     """
+    return draw_at_most(MOST_LABELS, posterior, X, n_draws, random_seed)
+
+
+def draw_at_most(
+    most: int, posterior: xr.DataTree, X: Any, n_draws: int | None, random_seed: Any
+) -> xr.DataArray:
+    """Do what `draw_labels` does, by default with no more than so many labels."""
     draws = read_mixtures(posterior, noisy=True)
     check_spread(draws)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
-    kept = _thin(draws, table.n_observations, n_draws)
+    shape = (draws.n_chains, draws.n_draws, table.n_observations)
+    kept = evenly(shape, n_draws, most)
     samples = (np.arange(draws.n_chains)[:, None] * draws.n_draws + kept).ravel()
     allowed = read_allowed(posterior) if X is None else None
     seed = check_seed(random_seed)
@@ -88,19 +96,28 @@ def check_spread(draws: Draws) -> None:
         )
 
 
-def _thin(draws: Draws, n_rows: int, n_draws: int | None) -> Ints:
-    """Return the draws of each chain to keep."""
+def evenly(shape: tuple[int, ...], n_draws: int | None, most: int) -> Ints:
+    """Return the draws of each chain to keep.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Chains, draws of each, rows.
+    n_draws : int, optional
+        Of each chain. By default as many as make `most` labels.
+    most : int
+    """
+    n_chains, available, n_rows = shape
     if n_draws is None:
-        allowed = max(1, MOST_LABELS // (draws.n_chains * n_rows))
-        n_draws = min(draws.n_draws, allowed)
-    if check_count("n_draws", n_draws) > draws.n_draws:
+        n_draws = min(available, max(1, most // (n_chains * n_rows)))
+    if check_count("n_draws", n_draws) > available:
         raise InputError(
             "n_draws",
             "be at most the number of draws of a chain",
-            f"{n_draws} of {draws.n_draws}",
+            f"{n_draws} of {available}",
             "Sample more draws, or leave it out to have all.",
         )
-    return np.linspace(0, draws.n_draws - 1, n_draws).round().astype(np.intp)
+    return np.linspace(0, available - 1, n_draws).round().astype(np.intp)
 
 
 def _draw(table: Table, draws: Draws, allowed, random_seed: int) -> Ints:

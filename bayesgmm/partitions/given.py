@@ -7,11 +7,10 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Ints
-from bayesgmm.arguments import check_count
 from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.partitions import Labels, number_by_appearance
-from bayesgmm.label_draws import draw_labels
+from bayesgmm.label_draws import draw_at_most, evenly
 
 MOST_LABELS = 2**24
 """Of more rows or draws every second, third, ... draw is taken."""
@@ -76,7 +75,7 @@ def read_labels(
     """
     labels = posterior
     if isinstance(posterior, xr.DataTree):
-        labels = draw_labels(posterior, X, n_draws=n_draws, random_seed=random_seed)
+        labels = draw_at_most(MOST_LABELS, posterior, X, n_draws, random_seed)
     elif X is not None:
         raise InputError(
             "X",
@@ -85,7 +84,7 @@ def read_labels(
             "Pass a posterior in place of labels to draw them for `X`.",
         )
     values, obs_ids = _by_chain(labels)
-    values = values[:, _evenly(values.shape, n_draws)]
+    values = values[:, evenly(values.shape, n_draws, MOST_LABELS)]
     return _number("posterior", values, obs_ids)
 
 
@@ -125,21 +124,6 @@ def _by_chain(labels: Any) -> tuple[np.ndarray, Any]:
         f"{type(labels).__name__} of shape {labels.shape[1:]}",
         "Pass what `bayesgmm.sample` or `bayesgmm.draw_labels` returned.",
     )
-
-
-def _evenly(shape: tuple[int, ...], n_draws: int | None) -> Ints:
-    """Return the draws of each chain to keep."""
-    n_chains, available, n_rows = shape
-    if n_draws is None:
-        n_draws = min(available, max(1, MOST_LABELS // (n_chains * n_rows)))
-    if check_count("n_draws", n_draws) > available:
-        raise InputError(
-            "n_draws",
-            "be at most the number of draws of a chain",
-            f"{n_draws} of {available}",
-            "Sample more draws, or leave it out to have all.",
-        )
-    return np.linspace(0, available - 1, n_draws).round().astype(np.intp)
 
 
 def _number(argument: str, labels: np.ndarray, obs_ids: Any) -> LabelDraws:
