@@ -26,6 +26,7 @@ from bayesgmm.posterior import (
     sample_stat,
 )
 from bayesgmm.relabel import relabel, unrelabel
+from bayesgmm.relabel.permute import find_switched
 from bayesgmm.separation import parameters_by_name, separation, traces
 from bayesgmm.solutions import chain_sizes, find_frozen, find_moves, find_solutions
 
@@ -103,11 +104,8 @@ def _relabelling(posterior) -> tuple[Bools, float]:
     """Return which draws are not in the commonest order (chain, draw), confidence."""
     group = posterior[RELABELLING].to_dataset()
     permutations = group["permutation"].transpose(*SAMPLE_DIMS, COMPONENT).values
-    flat = permutations.reshape(-1, permutations.shape[-1])
-    orders, counts = np.unique(flat, axis=0, return_counts=True)
-    switched = (permutations != orders[counts.argmax()]).any(axis=-1)
     confidence = group["confidence"].values if "confidence" in group else np.nan
-    return switched, float(np.mean(confidence))
+    return find_switched(permutations), float(np.mean(confidence))
 
 
 def _chains(posterior, values: dict[str, Floats], switched: Bools) -> pd.DataFrame:

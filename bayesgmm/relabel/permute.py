@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayesgmm._typing import Ints
+from bayesgmm._typing import Bools, Ints
 from bayesgmm.dims import COMPONENT, COMPONENT_BIS, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.kept import DATA_GROUPS
@@ -53,7 +53,7 @@ def permute(
         permutations = np.take_along_axis(original, permutations, axis=-1)
         confidence = stored.get("confidence") if confidence is None else confidence
         attrs = {**stored.attrs, **attrs}
-    attrs["switch_rate"] = float(_switched(permutations).mean())
+    attrs["switch_rate"] = float(find_switched(permutations).mean())
     variables: dict[str, Any] = {
         "permutation": ((*SAMPLE_DIMS, COMPONENT), permutations)
     }
@@ -112,7 +112,7 @@ def unrelabel(posterior: xr.DataTree) -> xr.DataTree:
     return name_components(result, range(permutations.shape[-1]))
 
 
-def _switched(permutations: Ints) -> Any:
+def find_switched(permutations: Ints) -> Bools:
     """Tell which draws are not in the commonest order, shape (chain, draw)."""
     flat = permutations.reshape(-1, permutations.shape[-1])
     orders, counts = np.unique(flat, axis=0, return_counts=True)
