@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import oracle_partitions as oracle
 import pytest
+import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.errors import InputError
@@ -97,6 +98,15 @@ def test_binders_costs_are_of_the_estimate_and_the_truth():
 def test_bad_input_is_refused(arguments, text):
     with pytest.raises(InputError, match=text):
         bg.partition_distance(*arguments)
+
+
+def test_rows_in_another_order_are_refused():
+    a = xr.DataArray([0, 0, 1, 1], {"obs_id": [10, 11, 12, 13]}, "obs_id")
+    shuffled = a.isel(obs_id=[0, 2, 1, 3])
+    with pytest.raises(InputError, match="`b` must have the rows of `a`, in their"):
+        bg.partition_distance(a, shuffled)
+    assert bg.partition_distance(a, shuffled.sel(obs_id=a.obs_id)) == 0.0
+    assert bg.partition_distance(a, [1, 1, 0, 0]) == 0.0  # says no rows
 
 
 def test_costs_out_of_range_are_refused():

@@ -90,7 +90,7 @@ def read_labels(
 
 def as_labels(argument: str, labels: Any) -> LabelDraws:
     """Return one partition, as a single draw."""
-    obs_ids = labels[OBSERVATION].values if _has_rows(labels) else None
+    obs_ids = labels[OBSERVATION].values if has_rows(labels) else None
     values = np.asarray(labels)
     if values.ndim != 1 or not len(values):
         raise InputError(
@@ -102,13 +102,14 @@ def as_labels(argument: str, labels: Any) -> LabelDraws:
     return _number(argument, values[None, None], obs_ids)
 
 
-def _has_rows(labels: Any) -> bool:
+def has_rows(labels: Any) -> bool:
+    """Tell whether labels say of which rows they are."""
     return isinstance(labels, xr.DataArray) and OBSERVATION in labels.coords
 
 
 def _by_chain(labels: Any) -> tuple[np.ndarray, Any]:
     """Return labels (n_chains, n_draws, n_observations), and the names of rows."""
-    obs_ids = labels[OBSERVATION].values if _has_rows(labels) else None
+    obs_ids = labels[OBSERVATION].values if has_rows(labels) else None
     if isinstance(labels, xr.DataArray) and OBSERVATION in labels.dims:
         chains = SAMPLE_DIMS if CHAIN in labels.dims else (...,)
         labels = labels.transpose(*chains, OBSERVATION)

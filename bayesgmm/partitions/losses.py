@@ -11,7 +11,7 @@ from bayesgmm.arguments import check_choice, check_number
 from bayesgmm.errors import InputError
 from bayesgmm.kernels import partitions as kernels
 from bayesgmm.kernels.partitions import Rule
-from bayesgmm.partitions.given import LabelDraws, as_labels
+from bayesgmm.partitions.given import LabelDraws, as_labels, has_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +137,8 @@ def partition_distance(a: Any, b: Any, loss: str | Loss = "vi") -> float:
     Raises
     ------
     InputError
-        If they are not labels of the same number of rows, or `loss` has no such name.
+        If they are not labels of the same rows, as far as they say of which they are,
+        or `loss` has no such name.
 
     Notes
     -----
@@ -168,5 +169,13 @@ def partition_distance(a: Any, b: Any, loss: str | Loss = "vi") -> float:
             f"label the {first.n_observations} rows of `a`",
             f"{second.n_observations} labels",
             "Give one label for every row.",
+        )
+    same = np.array_equal(first.obs_ids, second.obs_ids)
+    if has_rows(a) and has_rows(b) and not same:
+        raise InputError(
+            "b",
+            "have the rows of `a`, in their order",
+            "another `obs_id`",
+            "Select them with `b.sel(obs_id=a.obs_id)`.",
         )
     return float(rule.distances(first.values[0], second)[0])
