@@ -9,7 +9,7 @@ import xarray as xr
 from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count, check_number
-from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
+from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION, STATISTIC
 from bayesgmm.em import EMRun, Status
 from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.fitting import build_objective
@@ -39,7 +39,6 @@ from bayesgmm.validation import (
 )
 from bayesgmm.weight_kinds import weight_kind as find_weight_kind
 
-STATISTIC = "statistic"
 STATISTICS = ["estimate", "standard_error", "bias", "lower", "upper"]
 
 

@@ -8,9 +8,8 @@ import xarray as xr
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
-from bayesgmm.dims import COMPONENT, OBSERVATION
+from bayesgmm.dims import COMPONENT, OBSERVATION, UNDECIDED
 from bayesgmm.errors import InputError
-from bayesgmm.label_draws import UNDECIDED
 from bayesgmm.naming import SURE
 
 BOTH = (OBSERVATION, COMPONENT)

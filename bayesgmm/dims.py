@@ -1,9 +1,12 @@
-"""The names of dimensions, in models, draws and results alike."""
+"""The names of dimensions, in models, draws and results alike; and of odd labels."""
 
 CHAIN, DRAW = "chain", "draw"
 COMPONENT, COMPONENT_BIS = "component", "component_bis"
 FEATURE, FEATURE_BIS = "feature", "feature_bis"
-AXIS, PAIR, OBSERVATION = "axis", "feature_pair", "obs_id"
+AXIS, PAIR = "axis", "feature_pair"
+OBSERVATION, OBSERVATION_BIS, ROW_PAIR = "obs_id", "obs_id_bis", "pair"
+PARTITION, BOUND = "partition", "bound"
+COLUMN, STATISTIC = "column", "statistic"
 # Where the number of components is drawn: a group, its dimension, and a variable.
 SIZE, N_COMPONENTS, N_FILLED = "size", "n_components", "n_filled"
 
@@ -17,3 +20,6 @@ DIMS = {
 # What is kept beside the data where labels are known, or there is noise.
 ALLOWED, NOISE_CORNER, NOISE_EDGES = "allowed", "noise_corner", "noise_edges"
 NOISE_WEIGHT = "noise_weight"
+
+# Labels of rows that are of no component, and of those to which no label is given.
+NOISE, UNDECIDED = -1, -2

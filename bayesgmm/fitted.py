@@ -10,6 +10,7 @@ from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_number
 from bayesgmm.derived import DerivedMixtures
+from bayesgmm.dims import NOISE
 from bayesgmm.imputation import impute
 from bayesgmm.incomplete import observe
 from bayesgmm.kernels.reduce import labels, log_likelihood_rows, responsibilities
@@ -43,7 +44,7 @@ class FittedMixture(DerivedMixtures):
             -1 for noise.
         """
         found = self._each(labels, X)
-        return np.where(found == self.parameters_.n_components, -1, found)
+        return np.where(found == self.parameters_.n_components, NOISE, found)
 
     def predict_proba(self, X) -> Floats:
         """Return p(component | row).

@@ -8,7 +8,7 @@ import xarray as xr
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.blocks import responsibilities_of
-from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS
+from bayesgmm.dims import CHAIN, DRAW, NOISE, OBSERVATION, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.kept import observations_of, read_allowed
 from bayesgmm.posterior import Draws, posterior_group, read_mixtures
@@ -16,10 +16,6 @@ from bayesgmm.validation import Table
 
 MOST_LABELS = 2**28
 """Of more rows or draws every second, third, ... draw is taken: a label is a byte."""
-
-NOISE = -1  # as `GaussianMixture.predict` calls it
-UNDECIDED = -2
-"""Of rows to which no label is given."""
 
 
 def draw_labels(

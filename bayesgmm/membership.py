@@ -9,7 +9,7 @@ from scipy.special import entr
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
 from bayesgmm.blocks import responsibilities_of
-from bayesgmm.dims import COMPONENT, OBSERVATION
+from bayesgmm.dims import COMPONENT, NOISE, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.kept import observations_of
 from bayesgmm.kernels.threads import run_tasks
@@ -18,7 +18,6 @@ from bayesgmm.validation import Table
 
 FEW_ROWS = 16
 
-NOISE = -1  # as `GaussianMixture.predict` calls it
 BOTH, ONE = (OBSERVATION, COMPONENT), (OBSERVATION,)
 VARIABLES = {
     "probability": (BOTH, "1", "posterior mean probability of belonging"),

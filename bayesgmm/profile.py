@@ -8,13 +8,13 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number, check_seed
 from bayesgmm.blocks import BLOCK_BYTES
-from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
+from bayesgmm.dims import COLUMN, COMPONENT, NOISE, SAMPLE_DIMS
 from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.kept import observations_of, weights_of
-from bayesgmm.label_draws import NOISE, draw_labels
+from bayesgmm.label_draws import draw_labels
 from bayesgmm.posterior import read_draws
 from bayesgmm.profile_columns import read_columns
-from bayesgmm.profile_result import COLUMN, Profile
+from bayesgmm.profile_result import Profile
 
 
 def profile(

@@ -9,12 +9,11 @@ import xarray as xr
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_places
-from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
+from bayesgmm.dims import COLUMN, COMPONENT, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.intervals import spread
 from bayesgmm.naming import component_name, format_estimate
 
-COLUMN = "column"
 EMPTY = "empty"
 SUMMARY = ("mean", "sd", "lower", "upper")
 

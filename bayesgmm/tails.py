@@ -8,6 +8,7 @@ from scipy.special import ndtr
 from scipy.stats import chi2, multivariate_normal
 
 from bayesgmm._typing import Floats, Ints
+from bayesgmm.dims import NOISE
 from bayesgmm.kernels.reduce import log_likelihood_rows
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.quadratics import LOG_2PI
@@ -39,7 +40,7 @@ def draw_rows(mixture: MixtureParameters, n_rows: int, random) -> tuple[Floats, 
         return rows, labels
     of_noise = labels == len(lower)
     rows[of_noise] = mixture.noise.draw(of_noise.sum(), random)
-    return rows, np.where(of_noise, -1, labels)
+    return rows, np.where(of_noise, NOISE, labels)
 
 
 def cdf(mixture: MixtureParameters, X: Floats) -> Floats:

@@ -6,10 +6,9 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.dims import OBSERVATION
+from bayesgmm.dims import BOUND, OBSERVATION
 from bayesgmm.partitions.given import LabelDraws
 
-BOUND = "bound"
 # Distances that differ less, relative to them, are equal.
 ROUNDING = 1e-9
 

@@ -8,10 +8,9 @@ import xarray as xr
 
 from bayesgmm._typing import Ints
 from bayesgmm.arguments import check_count, check_number, check_seed
-from bayesgmm.dims import OBSERVATION
+from bayesgmm.dims import OBSERVATION, UNDECIDED
 from bayesgmm.kernels.agreement import grow_core
 from bayesgmm.kernels.threads import run_tasks
-from bayesgmm.label_draws import UNDECIDED
 from bayesgmm.partitions.given import LabelDraws, read_labels
 from bayesgmm.partitions.search import by_size
 

@@ -8,13 +8,12 @@ import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_seed
-from bayesgmm.dims import OBSERVATION, SAMPLE_DIMS
+from bayesgmm.dims import OBSERVATION, PARTITION, SAMPLE_DIMS
 from bayesgmm.kernels.threads import run_tasks
 from bayesgmm.partitions.given import LabelDraws, read_labels
 from bayesgmm.partitions.losses import Loss, as_loss
 from bayesgmm.partitions.search import improve, most_clusters, search
 
-PARTITION = "partition"
 N_STARTS = 8
 N_RUNS = 4  # of the search that ends it, each beginning somewhere else
 MOST_ROUNDS = 100

@@ -9,11 +9,11 @@ from scipy.linalg.blas import dsyrk  # pyright: ignore[reportAttributeAccessIssu
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_number, check_seed
-from bayesgmm.dims import OBSERVATION
+from bayesgmm.dims import OBSERVATION, OBSERVATION_BIS, ROW_PAIR
 from bayesgmm.errors import InputError
 from bayesgmm.partitions.shares import Shares, read_shares
 
-OBSERVATION_BIS, ROW_PAIR, SIMILARITY = OBSERVATION + "_bis", "pair", "similarity"
+SIMILARITY = "similarity"
 MOST_ROWS = 10_000
 """Of more rows pairs are taken at random: a matrix would be larger than 800 MB."""
 N_PAIRS = 100_000

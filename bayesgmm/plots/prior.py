@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
+from bayesgmm.dims import COMPONENT, N_FILLED, SAMPLE_DIMS
 from bayesgmm.plots._style import COLOURS, open_axes
 from bayesgmm.posterior import SAMPLE_STATS, posterior_group
 from bayesgmm.priors import PriorSimulation
@@ -17,7 +17,6 @@ from bayesgmm.priors.simulation import QUANTILES, frequencies, group_rows
 
 # Ranks of components beyond which hardly any has rows are left out.
 MOST_RANKS, LEAST_SHARE = 8, 0.005
-N_FILLED = "n_filled"
 _HALF = 0.18
 
 
