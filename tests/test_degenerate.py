@@ -5,13 +5,14 @@ import warnings
 import numpy as np
 import pytest
 from oracles import gaussian_log_density, log_sum_exp
+from some_slow import some_slow
 
 from bayesgmm import GaussianMixture
 from bayesgmm.covariances import FAMILIES
 from bayesgmm.em import Status
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
 
-families = pytest.mark.parametrize("name", FAMILIES)
+families = pytest.mark.parametrize("name", some_slow(FAMILIES))
 
 
 def _plain(n=12, d=2, seed=0):

@@ -17,12 +17,14 @@ from judging import (
 from oracle_posterior import Enumerated
 from scipy import stats
 from scipy.special import logsumexp
+from some_slow import some_slow
 
 import bayesgmm as bg
 from bayesgmm.errors import PosteriorWarning
 from bayesgmm.priors import Dirichlet, SizeProbabilities
 
 FAMILIES = ("full", "tied", "diag", "spherical", "EEI", "EII")
+some_families = pytest.mark.parametrize("family", some_slow(FAMILIES, ("full", "EEI")))
 PRIOR = {
     "m0": [0.5, -0.5],
     "kappa0": 0.2,
@@ -66,7 +68,7 @@ def test_enumeration_is_the_trusted_one(golden, case):
     np.testing.assert_allclose(exact.leave_one_out(), truth["loo_log_predictive"])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@some_families
 def test_enumeration_is_the_average_over_the_prior(family):
     """The evidence of three rows, by draws of SciPy's distributions."""
     rows, n = X[[0, 4, 5]], 200_000
@@ -123,7 +125,7 @@ def mean(cases, name):
     return sum(p * getattr(exact, name) for p, exact in cases)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@some_families
 def test_gibbs_is_the_enumerated_posterior(family):
     posterior = bg.sample(
         X, 2, family, method="gibbs", priors=priors_of(0.7), draws=8000, **QUIET
@@ -181,7 +183,7 @@ def assert_share(hits, p):
 # -- what is left out --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@some_families
 def test_leave_one_out_is_exact_or_flagged(family):
     posterior = bg.sample(
         X, 2, family, method="gibbs", priors=priors_of(0.7), draws=4000, **QUIET

@@ -4,6 +4,7 @@ import numpy as np
 import oracle_families
 import pytest
 from numpy.testing import assert_allclose
+from some_slow import some_slow
 from test_em import objective_of
 
 from bayesgmm import GaussianMixture
@@ -11,9 +12,10 @@ from bayesgmm.covariances import FAMILIES, covariance_family
 from bayesgmm.em import run_em
 from bayesgmm.parameters import MixtureParameters
 
-families = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda f: f.name)
 # Models that stay themselves when a feature gets another unit.
-FREE_OF_UNITS = ("EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")
+FREE_OF_UNITS = some_slow(
+    ("EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV"), fast=("VEE", "VVV")
+)
 
 
 def some_data(n=120, seed=1):
@@ -37,7 +39,7 @@ def assert_same_covariances(got, expected, tolerance=1e-6):
     assert_allclose(got / units, expected / units, rtol=0, atol=tolerance)
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=some_slow(FAMILIES))
 def plain(request):
     """Return a family and its fit of the data as they are."""
     family = covariance_family(request.param)
@@ -92,7 +94,7 @@ def test_single_precision_is_that_of_the_data_only(plain):
     )
 
 
-@families
+@pytest.mark.parametrize("name", some_slow(FAMILIES))
 @pytest.mark.parametrize(
     "scale",
     [
@@ -101,7 +103,8 @@ def test_single_precision_is_that_of_the_data_only(plain):
         pytest.param([1e6, 1.0, 1e-6], id="all apart"),
     ],
 )
-def test_steps_are_those_of_fifty_digits(family, scale):
+def test_steps_are_those_of_fifty_digits(name, scale):
+    family = covariance_family(name)
     X = some_data(45)
     groups = np.split(X * np.array(scale), 3)
     X = np.concatenate(groups)

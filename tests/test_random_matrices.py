@@ -36,7 +36,10 @@ def test_generalized_inverse_gaussian(power, a, b):
     rng = np.random.default_rng(2)
     x = [kernels.draw_inverse_gaussian(rng, power, a, b) for _ in range(20_000)]
     exact = stats.geninvgauss(power, np.sqrt(a * b), scale=np.sqrt(b / a))
-    assert stats.kstest(x, exact.cdf).pvalue > FALSE_ALARM
+    places = np.quantile(x, np.linspace(0, 1, 1001))  # the function is slow
+    below = exact.cdf(places)
+    p = stats.kstest(x, lambda values: np.interp(values, places, below)).pvalue
+    assert p > FALSE_ALARM
 
 
 @pytest.mark.parametrize("degrees", [2.5, 3.0, 11.0])

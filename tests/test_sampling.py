@@ -67,7 +67,8 @@ def check_enumerated(posterior, truth, X, error_of=standard_error):
     assert (error < 4 * error_of(density)).all()
 
 
-@pytest.mark.parametrize("case", [pytest.param(0, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [0, 2])
 def test_nuts_equals_enumeration(golden, case):
     truth = golden("exact_tiny_nonconjugate.json")["cases"][case]
     X, model = tiny_model(truth)
@@ -263,6 +264,7 @@ def test_a_name_of_no_method_is_refused_before_all_else(faithful):
         bg.sample(faithful[0], method="gibs")
 
 
+@pytest.mark.slow
 def test_laplace_is_the_posterior_where_that_is_nearly_normal(faithful, posterior):
     """Means within a tenth of a sd of NUTS, sds within a tenth."""
     laplace = bg.sample(faithful[2], method="laplace", random_seed=1, progress=False)

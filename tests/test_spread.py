@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
+from some_slow import some_slow
 
 import bayesgmm as bg
 from bayesgmm.covariances import FAMILIES
@@ -21,6 +22,7 @@ from bayesgmm.target import make_target
 
 FAST = {"mode": "FAST_COMPILE"}
 families = pytest.mark.parametrize("name", FAMILIES)
+some_families = pytest.mark.parametrize("name", some_slow(FAMILIES))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,7 @@ def check_log_posterior(model, X, name, priors):
         assert got[variable] == pytest.approx(value, rel=1e-10, abs=1e-12), variable
 
 
-@families
+@some_families
 @pytest.mark.parametrize("started", [False, True])
 def test_log_posterior_is_what_the_definitions_say(iris, fits, name, started):
     priors = bg.default_priors(iris, 2, name)
@@ -106,7 +108,7 @@ def test_one_feature_has_standard_deviations(iris, name):
     check_log_posterior(bg.build_model(X, 2, name, priors=priors), X, name, priors)
 
 
-@families
+@some_families
 def test_gradient_is_that_of_finite_differences(iris, fits, name):
     model = bg.build_model(iris, 2, name, init=fits[name])
     flat = FlatModel(model)
@@ -194,7 +196,7 @@ def test_covariances_have_the_structure_of_the_family(name, k, d):
 # -- starts ------------------------------------------------------------------------
 
 
-@families
+@some_families
 @pytest.mark.parametrize("d", [1, 2, 3])
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_chains_begin_at_em(name, d, k):

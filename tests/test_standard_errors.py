@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from oracle_information import errors as oracle
+from some_slow import some_slow
 
 import bayesgmm as bg
 from bayesgmm.covariances import FAMILIES
@@ -62,7 +63,7 @@ def assert_close(ours, theirs, rtol, names=NAMES):
         np.testing.assert_allclose(found, expected, rtol, tiny, err_msg=name)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", some_slow(FAMILIES))
 class TestEveryFamily:
     def test_agrees_with_automatic_differentiation(self, X, fits, name):
         expected = oracle(fits[name], *square_roots(fits[name]), X)
