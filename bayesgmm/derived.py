@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm import interchange
 from bayesgmm.errors import InputError
 from bayesgmm.fit_file import read_fit, write_fit
-from bayesgmm.optima import mixture_distances
+from bayesgmm.optima import pair_components
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.validation import are_named
 
@@ -117,7 +116,7 @@ class DerivedMixtures:
         check_is_fitted(self)
         reference, ours = as_parameters(other, "other"), self.parameters_
         _check_same_kind(reference, ours)
-        order = linear_sum_assignment(mixture_distances(reference, ours))[1]
+        order = pair_components(reference, ours)[0]
         return self._arranged(order, reference.component_names)
 
     def save(self, path) -> Path:

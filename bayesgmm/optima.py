@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm._typing import Floats
+from bayesgmm._typing import Floats, Ints
 from bayesgmm.em import EMRun, Status
 from bayesgmm.parameters import MixtureParameters
 
@@ -102,9 +102,22 @@ def same_mixture(a: MixtureParameters, b: MixtureParameters) -> bool:
     """Tell whether two mixtures agree to `SAME_PARAMETERS`, in any order."""
     if a.n_components != b.n_components:
         return False
+    return pair_components(a, b)[1] <= SAME_PARAMETERS
+
+
+def pair_components(a: MixtureParameters, b: MixtureParameters) -> tuple[Ints, float]:
+    """Pair the components of two mixtures, with the least sum of distances.
+
+    Returns
+    -------
+    order : array of int, shape (n_components,)
+        Component k of `a` goes with component ``order[k]`` of `b`.
+    distance : float
+        The largest of a pair.
+    """
     distances = mixture_distances(a, b)
-    rows, columns = linear_sum_assignment(distances)
-    return bool(distances[rows, columns].max() <= SAME_PARAMETERS)
+    rows, order = linear_sum_assignment(distances)
+    return order, float(distances[rows, order].max())
 
 
 def mixture_distances(a: MixtureParameters, b: MixtureParameters) -> Floats:

@@ -6,8 +6,7 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
 from bayesgmm.posterior import Draws
-
-EXTREME = 1 - 1e-12  # beyond it a correlation is 1 to rounding
+from bayesgmm.relabel.parameters import feature_names, features
 
 
 def parameters_by_name(draws: Draws) -> dict[str, Floats]:
@@ -50,39 +49,19 @@ def traces(original: Draws, relabelled: Draws) -> xr.Dataset:
     differences = np.minimum(_differences(relabelled), 1e3).sum(axis=0)
     best, shape = int(differences.argmax()), (original.n_chains, original.n_draws, -1)
     arrays = {
-        name: ((*SAMPLE_DIMS, COMPONENT), _features(draws)[..., best].reshape(shape))
+        name: ((*SAMPLE_DIMS, COMPONENT), features(draws)[..., best].reshape(shape))
         for name, draws in (("original", original), ("relabelled", relabelled))
     }
-    quantity = _feature_names(relabelled.feature_names)[best]
+    quantity = feature_names(relabelled.feature_names)[best]
     coords = {COMPONENT: relabelled.components}
     return xr.Dataset(arrays, coords, {"quantity": quantity})
 
 
 def _differences(draws: Draws) -> Floats:
     """Return sds between two components, shape (n_pairs, number of features)."""
-    features = _features(draws)
+    values = features(draws)
     k, l = np.triu_indices(draws.n_components, k=1)  # noqa: E741
-    differences = features[:, k] - features[:, l]
+    differences = values[:, k] - values[:, l]
     mean, sd = np.abs(differences.mean(axis=0)), differences.std(axis=0)
     constant = np.where(mean > 0, np.inf, 0.0)
     return np.divide(mean, sd, out=constant, where=sd > 1e-12 * mean)
-
-
-def _features(draws: Draws) -> Floats:
-    """Return means, log-variances and Fisher's z of correlations."""
-    variances = np.diagonal(draws.covariances, axis1=-2, axis2=-1)
-    i, j = np.triu_indices(draws.n_features, k=1)
-    scale = np.sqrt(variances[..., i] * variances[..., j])
-    correlations = np.clip(draws.covariances[..., i, j] / scale, -EXTREME, EXTREME)
-    return np.concatenate(
-        [draws.means, np.log(variances), np.arctanh(correlations)], axis=-1
-    )
-
-
-def _feature_names(names) -> list[str]:
-    pairs = zip(*np.triu_indices(len(names), k=1), strict=True)
-    return [
-        *(f"mean of {name}" for name in names),
-        *(f"log-variance of {name}" for name in names),
-        *(f"z of the correlation of {names[i]} and {names[j]}" for i, j in pairs),
-    ]
