@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.dims import NOISE_NAME, UNDECIDED_NAME
 from bayesgmm.errors import InputError, did_you_mean
 
 # What random generators take.
@@ -102,7 +103,20 @@ def check_names(names: Any, present: Sequence) -> tuple[str, ...]:
             f"{(unfit or repeated)[0]!r}" + " twice" * (not unfit),
             'For example `{0: "short", 1: "long"}`.',
         )
+    _check_free(renamed)
     return tuple(renamed)
+
+
+def _check_free(names: Sequence[str]) -> None:
+    """Refuse the names of rows that are of no component."""
+    for name in (NOISE_NAME, UNDECIDED_NAME):
+        if name in names:
+            raise InputError(
+                "names",
+                "not be what rows of no component are called",
+                repr(name),
+                'Choose another, for example "background".',
+            )
 
 
 def _all_names(names: Any, n: int) -> list:

@@ -9,7 +9,7 @@ from bayesgmm.arguments import check_number
 from bayesgmm.errors import InputError
 from bayesgmm.posterior import Draws, posterior_group, read_draws
 from bayesgmm.priors import Dirichlet, InverseWishart, NormalMeans, Priors
-from bayesgmm.relabel.reference import check_resolved
+from bayesgmm.relabel.resolved import check_resolved
 
 
 def carry_over(posterior: Any, discount: float = 1.0) -> Priors:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
-from bayesgmm.dims import COMPONENT, OBSERVATION, UNDECIDED
+from bayesgmm.dims import COMPONENT, OBSERVATION, UNDECIDED, UNDECIDED_NAME
 from bayesgmm.errors import InputError
 from bayesgmm.naming import SURE
 
@@ -64,7 +64,7 @@ def confident_labels(membership: xr.Dataset, error_rate: float = 0.05) -> xr.Dat
     names = membership[COMPONENT].values.astype(str)[probability.argmax(axis=1)]
     variables = {
         "label": np.where(decided, membership["label"].values, UNDECIDED),
-        "name": np.where(decided, names, "undecided"),
+        "name": np.where(decided, names, UNDECIDED_NAME),
         "decided": decided,
         "error": errors,
     }

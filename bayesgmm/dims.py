@@ -23,3 +23,4 @@ NOISE_WEIGHT = "noise_weight"
 
 # Labels of rows that are of no component, and of those to which no label is given.
 NOISE, UNDECIDED = -1, -2
+NOISE_NAME, UNDECIDED_NAME = "noise", "undecided"

@@ -14,6 +14,7 @@ from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.kept import observations_of
 from bayesgmm.kernels.threads import run_tasks
 from bayesgmm.posterior import Draws, read_draws
+from bayesgmm.relabel.resolved import check_resolved
 from bayesgmm.validation import Table
 
 FEW_ROWS = 16
@@ -74,7 +75,8 @@ def membership(
     Raises
     ------
     InputError
-        If `X` has other features than the posterior, or `probability` is not in (0, 1).
+        If `X` has other features than the posterior, labels have not been resolved, or
+        `probability` is not in (0, 1).
 
     Notes
     -----
@@ -86,6 +88,7 @@ def membership(
         "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
     )
     draws = read_draws(posterior, noisy=True)
+    check_resolved(posterior)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     summary = _summarise_all(table.values, draws, probability)
     return _dataset(_complete(summary, draws.stretch), draws, table, probability)
@@ -141,14 +144,10 @@ def _dataset(arrays, draws: Draws, table: Table, probability) -> xr.Dataset:
         name: (dims, arrays[name], {"units": units, "long_name": long_name})
         for name, (dims, units, long_name) in VARIABLES.items()
     }
-    components = draws.components
-    if draws.noise is not None:
-        label = variables["label"][1]
-        label[label == len(components)] = NOISE
-        name = NOISE if components.dtype.kind in "iu" else "noise"
-        components = np.append(components, name)
+    label = variables["label"][1]
+    label[label == draws.n_components] = NOISE
     return xr.Dataset(
         variables,
-        coords={OBSERVATION: table.obs_ids, COMPONENT: components},
+        coords={OBSERVATION: table.obs_ids, COMPONENT: draws.share_names},
         attrs={"interval_probability": probability, "n_samples": draws.n_samples},
     )

@@ -16,6 +16,8 @@ from bayesgmm.dims import (
     FEATURE_BIS,
     N_COMPONENTS,
     N_FILLED,
+    NOISE,
+    NOISE_NAME,
     SAMPLE_DIMS,
 )
 from bayesgmm.errors import InputError
@@ -86,6 +88,14 @@ class Draws:
     def n_shares(self) -> int:
         """Components, and noise if there is any."""
         return self.n_components + (self.noise is not None)
+
+    @property
+    def share_names(self) -> np.ndarray:
+        """What these are called; noise is -1, or "noise" beside names of components."""
+        if self.noise is None:
+            return self.components
+        named = self.components.dtype.kind not in "iu"
+        return np.append(self.components, NOISE_NAME if named else NOISE)
 
     @property
     def n_features(self) -> int:

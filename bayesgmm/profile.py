@@ -15,6 +15,7 @@ from bayesgmm.label_draws import draw_labels
 from bayesgmm.posterior import read_draws
 from bayesgmm.profile_columns import read_columns
 from bayesgmm.profile_result import Profile
+from bayesgmm.relabel.resolved import check_resolved
 
 
 def profile(
@@ -64,8 +65,8 @@ def profile(
     ------
     InputError
         If the rows of `data` are not those of the mixture or in another order, it has
-        no numbers, `X` has other features than the posterior, or another argument is
-        not what it should be.
+        no numbers, `X` has other features than the posterior, labels have not been
+        resolved, or another argument is not what it should be.
 
     Notes
     -----
@@ -90,13 +91,11 @@ def profile(
     )
     random_seed = check_seed(random_seed)
     draws = read_draws(posterior, noisy=True)
+    check_resolved(posterior)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     columns = read_columns(data, table)
     labels = draw_labels(posterior, X, n_draws=n_draws, random_seed=random_seed)
-    components, places = list(draws.components), list(range(draws.n_components))
-    if draws.noise is not None:
-        components.append(NOISE if draws.components.dtype.kind in "iu" else "noise")
-        places.append(NOISE)
+    places = [*range(draws.n_components), NOISE][: draws.n_shares]
     rng = np.random.default_rng([random_seed, 1]) if population else None
     found = _describe(
         labels.values.reshape(-1, table.n_observations),
@@ -106,7 +105,7 @@ def profile(
         rng,
     )
     held = {x: labels.coords[x].values for x in SAMPLE_DIMS if x in labels.coords}
-    coords = held | {COMPONENT: components, COLUMN: list(columns.feature_names)}
+    coords = held | {COMPONENT: draws.share_names, COLUMN: list(columns.feature_names)}
     dims = (*SAMPLE_DIMS, COMPONENT, COLUMN)
     shape = labels.shape[:2]
     variables = {

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import synthetic
 import xarray as xr
 from scipy.stats import wishart
 
@@ -63,7 +64,7 @@ def made_up_posterior(
             "feature_bis": names,
         },
     )
-    return xr.DataTree.from_dict({"posterior": group})
+    return synthetic.resolved(xr.DataTree.from_dict({"posterior": group}))
 
 
 def made_up_diagnosis() -> SimpleNamespace:

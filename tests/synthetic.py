@@ -136,6 +136,16 @@ def tree(X, chains, lp=True, names=None):
     return xr.DataTree.from_dict(groups)
 
 
+def resolved(posterior):
+    """Return the draws, said to have labels that mean the same in all of them."""
+    sizes = posterior["posterior"].sizes
+    dims = ("chain", "draw", "component")
+    order = np.broadcast_to(np.arange(sizes["component"]), [sizes[x] for x in dims])
+    result = posterior.copy()
+    result["relabelling"] = xr.DataTree(xr.Dataset({"permutation": (dims, order)}))
+    return result
+
+
 def switched(chain, permutations):
     """Return draws whose component k is the given draw's ``permutations[t, k]``."""
     at = np.arange(len(permutations))[:, None]

@@ -132,7 +132,8 @@ def test_observations_are_set_side_by_side(clean):
     frame.loc["row 7"] = [0.2, 0.5]
     em = parameters({**TWO, "weights": [0.995, 0.005]})
     comparison = compare(em, clean, frame)
-    rows, ours = comparison.observations, membership(clean, frame)
+    rows = comparison.observations
+    ours = membership(synthetic.resolved(clean), frame)
     joint = np.exp(synthetic.joint(frame.to_numpy(), *_arrays(em)))
     probability = joint / joint.sum(axis=1, keepdims=True)
     assert list(rows.index) == list(frame.index)

@@ -115,7 +115,7 @@ def test_they_take_what_membership_returns():
     near = {**synthetic.TWO_GROUPS, "means": [[-0.6, 0.0], [0.6, 0.5]]}
     X = synthetic.observations(near, 40, rng)
     posterior = synthetic.tree(X, [synthetic.perturbed(near, 50, rng, 0.3)])
-    found = bg.membership(posterior)
+    found = bg.membership(synthetic.resolved(posterior))
     listed = bg.ambiguous_rows(found)
     best = found["probability"].max("component")
     assert set(listed.index) == set(np.flatnonzero(best < 0.9))

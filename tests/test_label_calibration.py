@@ -52,7 +52,7 @@ def one_sample(seed, priors):
     settings = Settings(N_DRAWS * THIN, 200, 1, 1, seed, False)
     groups = gibbs(make_target(X, 2, "full", priors=priors), settings).groups
     chain = in_order({k: x[0, ::THIN] for k, x in groups["posterior"].items()})
-    posterior = synthetic.tree(X, [chain], lp=False)
+    posterior = synthetic.resolved(synthetic.tree(X, [chain], lp=False))
     return {
         **memberships(posterior, truth, X, labels),
         **profiles(posterior, X, labels),

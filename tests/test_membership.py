@@ -23,7 +23,7 @@ def posterior():
     near = {**synthetic.TWO_GROUPS, "means": [[-0.6, 0.0], [0.6, 0.5]]}
     X = synthetic.observations(near, 30, rng)
     chains = [synthetic.perturbed(near, 50, rng, 0.3) for _ in range(2)]
-    return synthetic.tree(X, chains, names=NAMES)
+    return synthetic.resolved(synthetic.tree(X, chains, names=NAMES))
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def build(truth=NEAR, n=N, n_draws=30, names=None):
     rng = np.random.default_rng(0)
     X = synthetic.observations(truth, n, rng)
     chains = [synthetic.perturbed(truth, n_draws, rng, 0.3) for _ in range(2)]
-    return synthetic.tree(X, chains, lp=False, names=names)
+    return synthetic.resolved(synthetic.tree(X, chains, lp=False, names=names))
 
 
 def changed(posterior, group, **variables):

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.arguments import check_names
-from bayesgmm.optima import mixture_distances
+from bayesgmm.optima import pair_components
 from bayesgmm.posterior import read_draws
 from bayesgmm.relabel.permute import name_components, permute
-from bayesgmm.relabel.reference import as_mixture, check_resolved, mean_mixture
+from bayesgmm.relabel.reference import as_mixture, mean_mixture
+from bayesgmm.relabel.resolved import check_resolved
 
 
 def rename(
@@ -88,6 +88,6 @@ def align_to(posterior: xr.DataTree, reference: Any) -> xr.DataTree:
     check_resolved(posterior)
     draws = read_draws(posterior, noisy=True)
     other = as_mixture(reference, draws)
-    order = linear_sum_assignment(mixture_distances(other, mean_mixture(draws)))[1]
+    order = pair_components(other, mean_mixture(draws))[0]
     every = np.tile(order, (draws.n_chains, draws.n_draws, 1))
     return name_components(permute(posterior, every), other.components)

@@ -1,0 +1,87 @@
+"""Names of components are asked for only where labels were resolved."""
+
+import numpy as np
+import pytest
+import synthetic
+import xarray as xr
+
+import bayesgmm as bg
+from bayesgmm import InputError
+
+ASK = {
+    "membership": bg.membership,
+    "profile": bg.profile,
+    "rename": lambda posterior: bg.rename(posterior, {0: "low"}),
+    "align_to": lambda posterior: bg.align_to(posterior, bg.relabel(posterior)),
+    "from_posterior": bg.Priors.from_posterior,
+}
+
+
+def draws_of(n_components):
+    three = synthetic.THREE_GROUPS
+    truth = {name: np.array(x)[:n_components] for name, x in three.items()}
+    truth["weights"] = truth["weights"] / truth["weights"].sum()
+    rng = np.random.default_rng(0)
+    X = synthetic.observations(truth, 30, rng)
+    return synthetic.tree(X, [synthetic.perturbed(truth, 5, rng, 0.2)], lp=False)
+
+
+def knowing(posterior, *rows):
+    """Return the draws with labels known; every kind of row may be of these."""
+    known = posterior.copy()
+    data = known["constant_data"].to_dataset()
+    allowed = np.resize(rows, (data.sizes["obs_id"], len(rows[0]))).astype(bool)
+    known["constant_data"].dataset = data.assign(
+        allowed=(("obs_id", "component"), allowed)
+    )
+    return known
+
+
+@pytest.mark.parametrize("name", ASK)
+def test_labels_are_resolved_before_components_are_named(name):
+    posterior = draws_of(3)
+    some = knowing(posterior, [1, 0, 0], [0, 1, 1])
+    for unresolved in (posterior, some):
+        with pytest.raises(InputError) as error:
+            ASK[name](unresolved)
+        assert str(error.value) == (
+            "`posterior` must have its labels resolved; got no group 'relabelling'. "
+            "Pass `bayesgmm.relabel(posterior)`."
+        )
+        ASK[name](bg.relabel(unresolved))
+
+
+@pytest.mark.parametrize("name", ASK)
+def test_there_is_nothing_to_resolve_where_labels_tell_all_apart(name):
+    ASK[name](draws_of(1))
+    ASK[name](knowing(draws_of(2), [1, 0], [0, 1], [1, 1]))
+
+
+def test_rows_of_no_component_have_names_of_their_own():
+    """No component can be called what noise and undecided rows are called."""
+    posterior = bg.relabel(draws_of(2))
+    weights = posterior["posterior"]["weights"]
+    noisy = posterior.copy()
+    noisy["posterior"].dataset = (
+        posterior["posterior"]
+        .to_dataset()
+        .assign(
+            weights=weights / 2, noise_weight=xr.full_like(weights[..., 0], 0.5, float)
+        )
+        .drop_vars("component")
+    )
+    noisy["constant_data"].dataset = (
+        posterior["constant_data"]
+        .to_dataset()
+        .assign(
+            noise_corner=("feature", [-9.0]),
+            noise_edges=(("feature_bis", "feature"), [[18.0]]),
+        )
+    )
+    named = bg.rename(noisy, ["low", "high"])
+    for ask in (bg.membership, lambda x: bg.profile(x).draws):
+        assert ask(noisy)["component"].values.tolist() == [0, 1, -1]
+        assert ask(named)["component"].values.tolist() == ["low", "high", "noise"]
+    for taken in ("noise", "undecided"):
+        with pytest.raises(InputError, match=f"no component are called; got '{taken}'"):
+            bg.rename(noisy, {1: taken})
