@@ -1,11 +1,13 @@
 """The door for labels: which components each row may come from."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesgmm._typing import Floats, Ints
+from bayesgmm.dims import UNDECIDED
 from bayesgmm.errors import InputError
 
 
@@ -15,7 +17,8 @@ def check_labels(labels: Any, n_observations: int, n_components: int) -> Any:
     Parameters
     ----------
     labels : array-like or None
-        Of shape (n_observations,): 0, 1, ... where known; -1, NaN or None where not.
+        Of shape (n_observations,): 0, 1, ... where known; -1, NaN or None where not,
+        and -2, as of rows left undecided.
         Or of booleans, shape (n_observations, n_components): which may be.
     n_observations, n_components : int
 
@@ -74,12 +77,12 @@ def check_numbers(
             "Give one label for every observation, -1 where it is not known.",
         )
     try:
-        numbers = np.where(pd.isna(array), -1, array).astype(np.float64)
+        numbers = np.where(pd.isna(array), -1.0, array).astype(np.float64)
     except (TypeError, ValueError):
-        text = next(each for each in array.tolist() if isinstance(each, str))
-        raise InputError(
-            "labels", rule, repr(text), "Number the known groups from 0."
-        ) from None
+        odd = (each for each in array.tolist() if not isinstance(each, Real | None))
+        got, remedy = repr(next(odd, array.dtype)), "Number the known groups from 0."
+        raise InputError(argument, rule, got, remedy) from None
+    numbers[numbers == UNDECIDED] = -1.0
     bad = np.flatnonzero(~np.isin(numbers, np.arange(-1, n_components)))
     if len(bad):
         raise InputError(

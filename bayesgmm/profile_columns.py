@@ -5,8 +5,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from bayesgmm.dims import OBSERVATION
 from bayesgmm.errors import InputError
+from bayesgmm.same_rows import check_rows
 from bayesgmm.validation import Table, check_table
 
 
@@ -18,7 +18,7 @@ def read_columns(data: Any, table: Table) -> Table:
         columns = check_table(_numeric(data), "fiml")
     except InputError as error:
         raise InputError("data", error.rule, error.got, error.remedy) from None
-    _check_rows(columns, table)
+    check_rows("data", columns.obs_ids, table)
     empty = np.isnan(columns.values).all(axis=0)
     if empty.any():
         raise InputError(
@@ -44,29 +44,3 @@ def _numeric(data: Any) -> Any:
             "Encode them as numbers, for example by `pandas.get_dummies`.",
         )
     return kept.to_native()
-
-
-def _check_rows(columns: Table, table: Table) -> None:
-    """Refuse rows that are not one by one those of the mixture.
-
-    Rows that only one of the two names are taken in their order.
-    """
-    ours, theirs = columns.obs_ids.tolist(), table.obs_ids.tolist()
-    if ours == theirs:
-        return
-    got = f"{len(ours)} rows where the mixture has {len(theirs)}"
-    if len(ours) == len(theirs):
-        unnamed = list(range(len(ours)))
-        if unnamed in (ours, theirs) and sorted(ours, key=str) != sorted(
-            theirs, key=str
-        ):
-            return
-        pairs = zip(ours, theirs, strict=True)
-        row, (one, other) = next((i, p) for i, p in enumerate(pairs) if p[0] != p[1])
-        got = f"{one!r} in row {row} where the mixture has {other!r}"
-    raise InputError(
-        "data",
-        f"have the rows of the mixture, in their order, by `{OBSERVATION}`",
-        got,
-        "Select them by `data.loc[X.index]` of the frame that was fitted.",
-    )

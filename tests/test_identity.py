@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import synthetic
 import xarray as xr
-from test_relabel import parameters
+from relabelling import parameters
 
 import bayesgmm as bg
 from bayesgmm import InputError

@@ -25,6 +25,7 @@ ROWS = {
         "fittable",
         "known_labels",
         "progress",
+        "same_rows",
         "validation",
         "weight_kinds",
     ],

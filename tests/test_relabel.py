@@ -1,147 +1,13 @@
-"""Relabelling: brute-force optima, and every variable of a posterior permuted alike."""
-
-from itertools import permutations, product
+"""Relabelling: every variable of a posterior permuted alike, after what is asked."""
 
 import numpy as np
 import pytest
 import synthetic
 import xarray as xr
+from relabelling import PIVOTED, THREE, parameters
 
 from bayesgmm.errors import InputError
-from bayesgmm.parameters import MixtureParameters
-from bayesgmm.relabel import METHODS, methods, relabel, unrelabel
-from bayesgmm.relabel.alternating import stephens
-from bayesgmm.relabel.assignment import gap, solve
-from bayesgmm.relabel.ecr import ecr
-from bayesgmm.relabel.task import Task
-
-CASES = [0, 1]
-# An order needs no pivot, and has no other.
-PIVOTED = [name for name in METHODS if name != "order"]
-THREE = synthetic.THREE_GROUPS
-
-
-@pytest.fixture(scope="module")
-def cases(golden):
-    return golden("label_switching.json")["cases"]
-
-
-def task_of(p, pivot, size=1000):
-    """Return a task of memberships (t, i, k) in blocks of `size` rows."""
-    p = np.asarray(p)
-    cuts = range(0, p.shape[1], size)
-    return Task(
-        n_components=p.shape[2],
-        X=np.zeros((p.shape[1], 1)),
-        pivot=np.asarray(pivot),
-        blocks=lambda: ((slice(a, a + size), p[:, a : a + size]) for a in cuts),
-        parameters=lambda: pytest.fail("no parameters are looked at"),
-        quantity=lambda: pytest.fail("no quantity is looked at"),
-    )
-
-
-def kullback_leibler(p, permutations):
-    """Stephens' objective from its definition."""
-    p = np.take_along_axis(np.asarray(p), permutations[:, None, :], axis=2)
-    positive = p > 0
-    q = np.broadcast_to(p.mean(0), p.shape)
-    return (p[positive] * np.log(p[positive] / q[positive])).sum()
-
-
-@pytest.mark.parametrize("size", [5, 1000])
-@pytest.mark.parametrize("case", CASES)
-def test_ecr_finds_a_best_permutation_of_every_draw(cases, case, size):
-    case = cases[case]
-    z, k = np.array(case["z"]), case["K"]
-    found = ecr(task_of(np.eye(k)[z], z[case["pivot"]], size))
-    for permutation, best in zip(found.permutations, case["ecr_pivot"], strict=True):
-        assert list(permutation) in best["perms"]
-    agreement = sum(best["agreement"] for best in case["ecr_pivot"])
-    assert found.objective == z.size - agreement
-    tied = [len(best["perms"]) > 1 for best in case["ecr_pivot"]]
-    np.testing.assert_array_equal(found.confidence == 0, tied)
-
-
-@pytest.mark.parametrize("size", [5, 1000])
-@pytest.mark.parametrize("case", CASES)
-def test_stephens_reaches_the_optimum(cases, case, size):
-    case = cases[case]
-    pivot = np.array(case["z"][case["pivot"]])
-    found = stephens(task_of(case["P"], pivot, size))
-    best = case.get("stephens", {}).get("objective", case["stephens_at_generating"])
-    assert found.objective == pytest.approx(best, abs=1e-6)
-    assert kullback_leibler(case["P"], found.permutations) == pytest.approx(
-        found.objective, abs=1e-9
-    )
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_stephens_finds_the_optimum_from_any_labels(cases, seed):
-    case, rng = cases[0], np.random.default_rng(seed)
-    p = np.array(case["P"])
-    shuffled = synthetic.random_permutations(len(p), 2, rng)
-    p = np.take_along_axis(p, shuffled[:, None, :], axis=2)
-    found = stephens(task_of(p, rng.integers(2, size=case["n"])))
-    assert found.objective == pytest.approx(case["stephens"]["objective"], abs=1e-6)
-
-
-@pytest.mark.parametrize("seed", [0, 4, 22, 30])
-def test_stephens_leaves_local_optima(seed):
-    """Memberships without any structure, where a single start is not enough."""
-    share = np.random.default_rng(seed).beta(0.5, 0.5, size=(8, 8))
-    p = np.stack([share, 1 - share], axis=-1).clip(1e-6)
-    rest = np.array(list(product([0, 1], repeat=7)))
-    labellings = np.stack([rest, 1 - rest], axis=-1)
-    best = min(kullback_leibler(p, np.vstack([[0, 1], x])) for x in labellings)
-    found = stephens(task_of(p, p[0].argmax(axis=-1)))
-    assert found.objective == pytest.approx(best, abs=1e-6)
-
-
-def test_stephens_names_components_after_the_pivot(cases):
-    case = cases[1]
-    pivot = np.array(case["z"][0])
-    for order in ([0, 1, 2], [2, 0, 1]):
-        named = np.array(order)[pivot]
-        found = stephens(task_of(case["P"], named))
-        # The generating permutations start with the identity: draw 0 is the pivot.
-        expected = np.array(case["generating_perms"])[:, np.argsort(order)]
-        np.testing.assert_array_equal(found.permutations, expected)
-
-
-def test_gap_is_the_difference_of_the_two_cheapest_permutations():
-    rng = np.random.default_rng(0)
-    costs = rng.normal(size=(20, 4, 4))
-    every = list(permutations(range(4)))
-    totals = np.array(
-        [[sum(c[p[k], k] for k in range(4)) for p in every] for c in costs]
-    )
-    cheapest = np.sort(totals, axis=1)
-    np.testing.assert_array_equal(
-        solve(costs), [every[i] for i in totals.argmin(axis=1)]
-    )
-    np.testing.assert_allclose(
-        gap(costs, solve(costs)), cheapest[:, 1] - cheapest[:, 0], atol=1e-12
-    )
-
-
-@pytest.fixture(scope="module")
-def switching():
-    """Return a posterior of three groups, its labels shuffled, and the truth."""
-    rng = np.random.default_rng(5)
-    X = synthetic.observations(THREE, 60, rng)
-    clean = [synthetic.perturbed(THREE, 40, rng) for _ in range(2)]
-    shuffles = [synthetic.random_permutations(40, 3, rng) for _ in clean]
-    pairs = zip(clean, shuffles, strict=True)
-    shuffled = [synthetic.switched(chain, p) for chain, p in pairs]
-    return synthetic.tree(X, shuffled), synthetic.tree(X, clean), np.array(shuffles)
-
-
-def parameters(truth=THREE, names=("x0",), order=None):
-    order = np.arange(len(truth["weights"])) if order is None else order
-    arrays = {name: np.array(value)[order] for name, value in truth.items()}
-    return MixtureParameters(
-        **arrays, covariance_type="full", feature_names=tuple(names)
-    )
+from bayesgmm.relabel import METHODS, pivoted, relabel, unrelabel
 
 
 @pytest.mark.parametrize("method", PIVOTED)
@@ -240,7 +106,11 @@ def test_one_component_and_one_draw_stay_as_they_are(switching, method):
     for tree in (single, shuffled.isel(chain=[0], draw=[5])):
         result = relabel(tree, method)
         xr.testing.assert_identical(result["posterior"], tree["posterior"])
-        assert result["relabelling"]["confidence"].values == pytest.approx(1.0)
+        stored = result["relabelling"]
+        assert stored["confidence"].values == pytest.approx(1.0)
+        assert stored.attrs["switch_rate"] == 0
+        rate = stored.attrs.get("non_permutation_rate")
+        assert rate == (0 if method == "point_process" else None)
 
 
 def test_data_are_those_given_or_those_of_the_posterior(switching):
@@ -294,7 +164,7 @@ def test_bad_draws_are_refused_with_their_place(switching):
 
 
 def test_many_rows_are_thinned_and_labels_found_all_the_same(monkeypatch):
-    monkeypatch.setattr(methods, "MAX_ROWS", 40)
+    monkeypatch.setattr(pivoted, "MAX_ROWS", 40)
     rng = np.random.default_rng(11)
     X = synthetic.observations(THREE, 300, rng)
     chains = [synthetic.perturbed(THREE, 60, rng) for _ in range(2)]

@@ -45,11 +45,6 @@ def stephens(task: Task) -> Relabelling:
     Relabelling
         The objective is the Kullback-Leibler divergence of all memberships from their
         average, summed over draws and observations, in nats.
-
-    References
-    ----------
-    .. [1] M. Stephens (2000), *Dealing with label switching in mixture models*,
-       J. R. Stat. Soc. B 62:795-809.
     """
     return _alternate(task, Rule(_memberships, _log, _memberships))
 
@@ -67,11 +62,6 @@ def ecr_iterative_1(task: Task) -> Relabelling:
     Relabelling
         The objective counts the observations, over all draws, whose label is not their
         commonest.
-
-    References
-    ----------
-    .. [1] P. Papastamoulis (2016), *label.switching: An R package for dealing with the
-       label switching problem in MCMC outputs*, J. Stat. Softw. 69(1).
     """
     return _alternate(task, Rule(_partition, _partition, _partition))
 
@@ -89,11 +79,6 @@ def ecr_iterative_2(task: Task) -> Relabelling:
     Relabelling
         The objective counts the observations, over all draws, whose label is not that
         of the highest average membership.
-
-    References
-    ----------
-    .. [1] P. Papastamoulis (2016), *label.switching: An R package for dealing with the
-       label switching problem in MCMC outputs*, J. Stat. Softw. 69(1).
     """
     return _alternate(task, Rule(_memberships, _partition, _partition))
 
@@ -173,15 +158,15 @@ def _starts(task: Task, rule: Rule) -> tuple[Ints, float]:
 
     Each start agrees best with one partition, the pivot or that of some draw.
     """
-    agreement, least, k = 0.0, 0.0, task.n_components
+    shared, least, k = 0.0, 0.0, task.n_components
     for rows, p in task.blocks():
         chosen = np.unique(np.linspace(0, len(p) - 1, N_STARTS).astype(int))
         partitions = [task.pivot[rows], *p[chosen].argmax(-1)]
         targets = np.hstack([one_hot(labels, k) for labels in partitions])
         compared = rule.compared(_by_observation(p))
-        agreement = agreement + _matrix(compared).T @ targets
+        shared = shared + _matrix(compared).T @ targets
         least -= np.vdot(compared, rule.score(compared))
-    costs = _split(-np.asarray(agreement), k)
+    costs = _split(-np.asarray(shared), k)
     guided = np.array([solve(cost) for cost in costs])
     return np.concatenate([guided, _random_starts(*guided.shape[1:])]), float(least)
 

@@ -44,11 +44,6 @@ def data_based(task: Task) -> Relabelling:
         The objective is, but for a constant, minus the log-likelihood of all values in
         all draws: normal about the mean of their label's group, with its standard
         deviation, feature by feature.
-
-    References
-    ----------
-    .. [1] C. E. Rodriguez and S. G. Walker (2014), *Label switching in Bayesian mixture
-       models: deterministic relabeling strategies*, J. Comput. Graph. Stat. 23:25-45.
     """
     draws, target = _moments(task)
     permutations, n_iterations = np.empty(0, np.intp), 0

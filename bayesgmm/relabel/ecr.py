@@ -25,22 +25,16 @@ def ecr(task: Task) -> Relabelling:
         The objective counts the observations, over all draws, whose label differs from
         the pivot's. Of equally good permutations the solver's first one is taken, and
         the confidence of such a draw is 0.
-
-    References
-    ----------
-    .. [1] P. Papastamoulis and G. Iliopoulos (2010), *An artificial allocations based
-       solution to the label switching problem in Bayesian analysis of mixtures of
-       distributions*, J. Comput. Graph. Stat. 19:313-331.
     """
     pivot, k = task.pivot, task.n_components
-    costs = disagreements(task.blocks, pivot, k)
+    costs = pivot_costs(task.blocks, pivot, k)
     own = -np.diag(np.bincount(pivot, minlength=k)).astype(np.float64)
     permutations = solve(costs)
     differ = float((len(pivot) + total(costs, permutations)).sum())
     return Relabelling(permutations, confidence(costs, permutations, own), differ)
 
 
-def disagreements(blocks: Blocks, pivot: Ints, n_components: int) -> Floats:
+def pivot_costs(blocks: Blocks, pivot: Ints, n_components: int) -> Floats:
     """Return minus the observations of label j in draw t and l in the pivot, (t, j, l).
 
     Parameters
@@ -51,13 +45,13 @@ def disagreements(blocks: Blocks, pivot: Ints, n_components: int) -> Floats:
     n_components : int
     """
     counts = sum(
-        agreements(responsibilities.argmax(-1), pivot[rows], n_components)
+        crosstabulate(responsibilities.argmax(-1), pivot[rows], n_components)
         for rows, responsibilities in blocks()
     )
     return -np.asarray(counts, dtype=np.float64)
 
 
-def agreements(labels: Ints, pivot: Ints, n_components: int) -> Ints:
+def crosstabulate(labels: Ints, pivot: Ints, n_components: int) -> Ints:
     """Count observations with label j in draw t and l in the pivot, (t, j, l)."""
     n_samples, k = len(labels), n_components
     cells = (np.arange(n_samples)[:, None] * k + labels) * k + pivot

@@ -1,5 +1,6 @@
-"""`relabel`: choose a method, give it its task, apply what it finds."""
+"""`relabel`: choose a method, find what makes draws alike, apply it."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,36 +9,29 @@ import xarray as xr
 
 from bayesgmm._typing import Ints
 from bayesgmm.arguments import check_choice
-from bayesgmm.blocks import responsibilities_of
-from bayesgmm.errors import InputError
-from bayesgmm.kept import observations_of, read_allowed
+from bayesgmm.kept import read_allowed
 from bayesgmm.known_labels import interchangeable
-from bayesgmm.posterior import Draws, read_draws
+from bayesgmm.posterior import read_draws
 from bayesgmm.relabel.alternating import ecr_iterative_1, ecr_iterative_2, stephens
-from bayesgmm.relabel.assignment import solve
 from bayesgmm.relabel.data_based import data_based
-from bayesgmm.relabel.ecr import disagreements, ecr
-from bayesgmm.relabel.parameters import read_parameters
+from bayesgmm.relabel.ecr import ecr
 from bayesgmm.relabel.permute import name_components, permute
-from bayesgmm.relabel.pivotal import order, point_process, pra
-from bayesgmm.relabel.quantity import read_quantity
-from bayesgmm.relabel.reference import Reference, find_reference
-from bayesgmm.relabel.task import Method, Relabelling, Task
+from bayesgmm.relabel.pivotal import point_process, pra
+from bayesgmm.relabel.pivoted import by_pivot
+from bayesgmm.relabel.quantity import by_quantity
+from bayesgmm.relabel.task import Relabelling, Target
 
-# Components are told apart by far fewer rows than a raster has: more than this many
-# are thinned, evenly, so that relabelling never takes minutes.
-MAX_ROWS = 20_000
-
-METHODS: dict[str, Method] = {
-    "ecr": ecr,
-    "ecr_iterative_1": ecr_iterative_1,
-    "ecr_iterative_2": ecr_iterative_2,
-    "stephens": stephens,
-    "pra": pra,
-    "data_based": data_based,
-    "order": order,
-    "point_process": point_process,
+METHODS: dict[str, Callable[..., Target]] = {
+    "ecr": partial(by_pivot, ecr),
+    "ecr_iterative_1": partial(by_pivot, ecr_iterative_1),
+    "ecr_iterative_2": partial(by_pivot, ecr_iterative_2),
+    "stephens": partial(by_pivot, stephens),
+    "pra": partial(by_pivot, pra),
+    "data_based": partial(by_pivot, data_based),
+    "order": by_quantity,
+    "point_process": partial(by_pivot, point_process),
 }
+"""Each takes the posterior, its draws, the reference and X, and returns a target."""
 
 
 def relabel(
@@ -45,8 +39,6 @@ def relabel(
     method: str = "ecr",
     reference: Any = None,
     X: Any = None,
-    *,
-    by: Any = None,
 ) -> xr.DataTree:
     """Give the components of every draw the same names.
 
@@ -61,35 +53,35 @@ def relabel(
     method : str
         Methods that compare rows:
 
-        - ``"ecr"``: the draws' partitions with a pivot. Fast and clear.
+        - ``"ecr"``: the draws' partitions with a pivot [1]_. Fast and clear.
         - ``"ecr_iterative_1"``: with the partition that is commonest under the labels
-          found, instead of a pivot.
-        - ``"ecr_iterative_2"``: with the partition that is likeliest on average.
-        - ``"stephens"``: memberships with their own average. Better where components
-          overlap.
-        - ``"data_based"``: centres and spreads of the rows of each label.
+          found, instead of a pivot [2]_.
+        - ``"ecr_iterative_2"``: with the partition that is likeliest on average [2]_.
+        - ``"stephens"``: memberships with their own average [3]_. Better where
+          components overlap.
+        - ``"data_based"``: centres and spreads of the rows of each label [4]_.
 
         Methods that compare parameters, in units of their spread:
 
-        - ``"pra"``: with a pivot (pivotal reordering).
-        - ``"order"``: one quantity, see `by`. Where components overlap in it, this
-          cuts modes in half.
-        - ``"point_process"``: all components of all draws by k-means. How often two
-          components of a draw fall into one cluster is ``non_permutation_rate``: if
+        - ``"pra"``: with a pivot, pivotal reordering [5]_.
+        - ``"order"``: one quantity, see `reference` [6]_. Where components overlap in
+          it, this cuts modes in half [7]_.
+        - ``"point_process"``: all components of all draws by k-means [8]_. How often
+          two components of a draw fall into one cluster is ``non_permutation_rate``: if
           that is not rare, there are fewer groups than components.
-    reference : GaussianMixture, MixtureParameters, DataTree or array of int, optional
+    reference : GaussianMixture, MixtureParameters, DataTree or labels, optional
         Its partition is the pivot, so that the components carry its labels, and its
         names of components if it has any. Another posterior stands for the means of its
-        parameters. An array has a label for every row of `X`, -1 where it is not known.
-        By default the pivot is the draw with the highest log-posterior (``lp``), or
-        log-likelihood where there is no ``lp``.
+        parameters. Labels are an array, Series or DataArray with one for every row of
+        `X`, below 0 where it is not known. By default the pivot is the draw with the
+        highest log-posterior (``lp``), or log-likelihood where there is no ``lp``.
+
+        With ``"order"`` it is the quantity: a variable such as ``"weights"``, with
+        names or places in its other dimensions, as ``("means", "eruptions")``. By
+        default the mean of the first feature.
     X : array-like of shape (n_observations, n_features) or data frame, optional
         By default the data that the posterior holds. Of more than 20,000 rows only
-        every second, third, ... is used.
-    by : str or tuple, optional
-        For ``"order"``: a variable such as ``"weights"``, with names or places in its
-        other dimensions, as ``("means", "eruptions")``. By default the mean of the
-        first feature.
+        every second, third, ... is used. ``"order"`` looks at none.
 
     Returns
     -------
@@ -106,17 +98,32 @@ def relabel(
     InputError
         If the reference has other components or features, there are no data, draws are
         not finite, or the number of components varies.
+
+    References
+    ----------
+    .. [1] P. Papastamoulis and G. Iliopoulos (2010), *An artificial allocations based
+       solution to the label switching problem in Bayesian analysis of mixtures of
+       distributions*, J. Comput. Graph. Stat. 19:313-331.
+    .. [2] P. Papastamoulis (2016), *label.switching: An R package for dealing with the
+       label switching problem in MCMC outputs*, J. Stat. Softw. 69(1).
+    .. [3] M. Stephens (2000), *Dealing with label switching in mixture models*,
+       J. R. Stat. Soc. B 62:795-809.
+    .. [4] C. E. Rodriguez and S. G. Walker (2014), *Label switching in Bayesian mixture
+       models: deterministic relabeling strategies*, J. Comput. Graph. Stat. 23:25-45.
+    .. [5] J.-M. Marin, K. Mengersen and C. P. Robert (2005), *Bayesian modelling and
+       inference on mixtures of distributions*, Handbook of Statistics 25:459-507.
+    .. [6] S. Richardson and P. J. Green (1997), *On Bayesian analysis of mixtures with
+       an unknown number of components*, J. R. Stat. Soc. B 59:731-792.
+    .. [7] G. Celeux, M. Hurn and C. P. Robert (2000), *Computational and inferential
+       difficulties with mixture posterior distributions*, JASA 95:957-970.
+    .. [8] S. Fruehwirth-Schnatter (2011), *Dealing with label switching under model
+       uncertainty*, in Mixtures: Estimation and Applications, chapter 10.
     """
-    find = METHODS[check_choice("method", method, METHODS)]
-    _check_order(find, reference, by)
+    make_target = METHODS[check_choice("method", method, METHODS)]
     draws = read_draws(posterior, noisy=True)
-    table = observations_of(posterior, draws.feature_names, X, gappy=True)
-    target = find_reference(reference, posterior, draws, table, MAX_ROWS)
-    if find is order:
-        target = target._replace(kind="order", names=range(draws.n_components))
+    target = make_target(posterior, draws, reference, X)
     classes = interchangeable(read_allowed(posterior), draws.n_components)
-    quantity = partial(read_quantity, posterior, by)
-    found = _find(find, draws, target, classes, quantity)
+    found = _find(target, classes, draws.n_samples)
     attrs = {"method": method, "pivot": target.kind, "objective": found.objective}
     if found.is_permutation is not None:
         attrs["non_permutation_rate"] = float((~found.is_permutation).mean())
@@ -131,54 +138,21 @@ def relabel(
     return name_components(relabelled, target.names)
 
 
-def _check_order(find, reference, by):
-    given = {"reference": reference} if find is order else {"by": by}
-    for argument, value in given.items():
-        if value is not None:
-            raise InputError(
-                argument,
-                "be left out with this method",
-                f"{value!r:.40}",
-                'Components are ordered by a quantity with `method="order"`, `by=...`; '
-                "all other methods take a `reference`.",
-            )
-
-
-def _find(find: Method, draws: Draws, target: Reference, classes, quantity):
+def _find(target: Target, classes: Ints, n_samples: int) -> Relabelling:
     """Find the permutations among components that labels do not tell apart.
 
-    Each class is compared on the rows that the pivot gives it; noise stays where it is.
+    Noise, and what labels tell apart, stay where they are.
     """
-    n_samples, k = draws.n_samples, draws.n_components
-    permutations, confidence = np.tile(np.arange(k), (n_samples, 1)), np.ones(n_samples)
-    every = Relabelling(permutations, confidence, 0.0, 0)
+    unmoved = np.tile(np.arange(len(classes)), (n_samples, 1))
+    every = Relabelling(unmoved, np.ones(n_samples), 0.0, 0)
     for number in np.unique(classes):
         members = np.flatnonzero(classes == number)
-        kept = np.isin(target.labels, members)
-        if len(members) == 1:
-            continue
-        if kept.any():
-            found = find(_task(draws, target, members, kept, quantity))
+        found = target.find(members)
+        if found is not None:
             every = _join(every, members, found)
-        else:  # nothing tells these apart
+        elif len(members) > 1:
             every.confidence[:] = 0.0
     return every
-
-
-def _task(draws: Draws, target: Reference, members: Ints, kept, quantity) -> Task:
-    rows, k = target.rows[kept], len(members)
-    pivot = np.searchsorted(members, target.labels[kept])
-    blocks = partial(_blocks, rows, draws, members)
-    return Task(
-        n_components=k,
-        X=rows,
-        pivot=pivot,
-        blocks=blocks,
-        parameters=lambda: read_parameters(
-            draws, target.mixture, members, solve(disagreements(blocks, pivot, k))
-        ),
-        quantity=lambda: quantity()[:, members],
-    )
 
 
 def _join(every: Relabelling, members: Ints, found: Relabelling) -> Relabelling:
@@ -194,12 +168,3 @@ def _join(every: Relabelling, members: Ints, found: Relabelling) -> Relabelling:
         max(every.n_iterations, found.n_iterations),
         np.all(known, axis=0) if known else None,
     )
-
-
-def _blocks(rows, draws, members):
-    """Yield rows, and what they have of some of the components."""
-    for places, shares in responsibilities_of(rows, draws):
-        yield (
-            places,
-            shares[..., members] if len(members) < shares.shape[-1] else shares,
-        )

@@ -23,29 +23,25 @@ def pra(task: Task) -> Relabelling:
         The objective is minus the inner product of parameters and pivot. As no
         permutation changes the length of the parameters, the distance is least where
         the product is largest.
-
-    References
-    ----------
-    .. [1] J.-M. Marin, K. Mengersen and C. P. Robert (2005), *Bayesian modelling and
-       inference on mixtures of distributions*, Handbook of Statistics 25:459-507.
     """
     return _closest(*task.parameters())
 
 
-def order(task: Task) -> Relabelling:
+def order(quantity: Floats) -> Relabelling:
     """Number the components of each draw upwards by one quantity.
 
     Parameters
     ----------
-    task : Task
+    quantity : array of shape (n_samples, n_components)
 
     Returns
     -------
     Relabelling
         The confidence is low where two components of a draw are nearly equal.
     """
-    values = task.quantity()[..., None]
-    values = values - values.mean()  # products of numbers far from 0 lose digits
+    values = (quantity - quantity.mean())[
+        ..., None
+    ]  # products of numbers far from 0 lose digits
     # Of all permutations the sorted one goes best with numbers that go up.
     return _closest(values, np.sort(values, axis=1).mean(axis=0))
 
@@ -64,11 +60,6 @@ def point_process(task: Task) -> Relabelling:
         Components of one draw can fall into one cluster. Such a draw takes the labels
         with the smallest sum of squared distances, its confidence is 0, and
         `is_permutation` is false. The objective is the sum of squares.
-
-    References
-    ----------
-    .. [1] S. Fruehwirth-Schnatter (2011), *Dealing with label switching under model
-       uncertainty*, in Mixtures: Estimation and Applications, chapter 10.
     """
     values, target = task.parameters()
     distances, centres, n_iterations = _cluster(values, target)

@@ -3,21 +3,23 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.blocks import partition_of, total_log_likelihoods
+from bayesgmm.dims import OBSERVATION
 from bayesgmm.errors import InputError
 from bayesgmm.known_labels import check_numbers
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior import (
-    RELABELLING,
     Draws,
     matching_parameters,
-    posterior_group,
     read_draws,
     sample_stat,
 )
+from bayesgmm.relabel.resolved import check_resolved
+from bayesgmm.same_rows import check_rows
 from bayesgmm.validation import Table
 
 
@@ -51,7 +53,7 @@ def find_reference(
 
     Parameters
     ----------
-    reference : GaussianMixture, MixtureParameters, DataTree, array of int, or None
+    reference : GaussianMixture, MixtureParameters, DataTree, labels, or None
     posterior : xarray.DataTree
     draws : Draws
         Those of the posterior.
@@ -61,17 +63,9 @@ def find_reference(
     """
     k, step = draws.n_components, -(-table.n_observations // max_rows)
     rows = np.ascontiguousarray(table.values[::step])
-    if isinstance(reference, np.ndarray | list | tuple):
-        labels = check_numbers(reference, table.n_observations, k, "reference")
-        if (labels < 0).all():
-            raise InputError(
-                "reference",
-                "know the label of some row",
-                "-1 for all of them",
-                "Leave it out to have the best draw as the pivot.",
-            )
-        thinned = labels[::step].astype(np.intp)
-        return Reference("labels", rows, thinned, None, range(k))
+    if _are_labels(reference):
+        labels = _read_labels(reference, table, k)
+        return Reference("labels", rows, labels[::step], None, range(k))
     if reference is None:
         mixture = draws.take([_best(posterior, rows, draws)])
         kind, names = "best draw", None
@@ -80,6 +74,29 @@ def find_reference(
         mixture = draws.only(parameters)
         kind, names = "reference", parameters.components
     return Reference(kind, rows, partition_of(rows, mixture), mixture, names)
+
+
+def _are_labels(reference: Any) -> bool:
+    if isinstance(reference, xr.DataTree | xr.Dataset):
+        return False
+    return isinstance(reference, list | tuple) or hasattr(reference, "__array__")
+
+
+def _read_labels(reference: Any, table: Table, n_components: int) -> Ints:
+    """Return a partition of the rows, below 0 where nothing is known."""
+    if isinstance(reference, xr.DataArray) and OBSERVATION in reference.coords:
+        check_rows("reference", reference[OBSERVATION].values, table)
+    if isinstance(reference, pd.Series):
+        check_rows("reference", reference.index.to_numpy(), table)
+    labels = check_numbers(reference, table.n_observations, n_components, "reference")
+    if (labels < 0).all():
+        raise InputError(
+            "reference",
+            "know the label of some row",
+            "-1 for all of them",
+            "Leave it out to have the best draw as the pivot.",
+        )
+    return labels.astype(np.intp)
 
 
 def as_mixture(reference: Any, draws: Draws) -> MixtureParameters:
@@ -113,18 +130,6 @@ def mean_mixture(draws: Draws) -> MixtureParameters:
     if draws.noise_weight is None:
         return mixture
     return mixture.with_shares(np.append(mixture.weights, draws.noise_weight.mean()))
-
-
-def check_resolved(posterior: Any, argument: str = "posterior") -> None:
-    """Refuse draws whose labels nobody resolved."""
-    posterior_group(posterior)
-    if RELABELLING not in posterior.children:
-        raise InputError(
-            argument,
-            "have its labels resolved",
-            f"no group {RELABELLING!r}",
-            "Pass `bayesgmm.relabel(posterior)`.",
-        )
 
 
 def _best(posterior, rows: Floats, draws: Draws) -> int:

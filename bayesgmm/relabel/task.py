@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bayesgmm._typing import Floats, Ints
 
@@ -28,8 +28,6 @@ class Task:
     parameters : callable
         Returns those of every draw (n_samples, n_components, n_parameters) and of the
         pivot (n_components, n_parameters), in units of their posterior sd.
-    quantity : callable
-        Returns what components are ordered by (n_samples, n_components).
     """
 
     n_components: int
@@ -37,7 +35,6 @@ class Task:
     pivot: Ints
     blocks: Blocks
     parameters: Callable[[], tuple[Floats, Floats]]
-    quantity: Callable[[], Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,4 +64,19 @@ class Relabelling:
     is_permutation: Any = None
 
 
-Method = Callable[[Task], Relabelling]
+class Target(NamedTuple):
+    """What draws are to be made like.
+
+    Attributes
+    ----------
+    kind : str
+    names : sequence or None
+        Of components; None leaves those that the posterior has.
+    find : callable
+        Returns the `Relabelling` of some of the components, given their places, None
+        where nothing tells them apart.
+    """
+
+    kind: str
+    names: Any
+    find: Callable[[Ints], Relabelling | None]
