@@ -143,3 +143,8 @@ def check_number(
     if np.isfinite(number) and holds(number):
         return number
     raise InputError(argument, rule, repr(value), "Give one such number.")
+
+
+def check_probability(argument: str, value: Any) -> float:
+    """Return `value` as a float between 0 and 1, neither of the two."""
+    return check_number(argument, value, "be between 0 and 1", lambda p: 0 < p < 1)

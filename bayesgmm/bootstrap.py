@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from sklearn.utils import check_random_state
 
-from bayesgmm.arguments import check_choice, check_count, check_number
+from bayesgmm.arguments import check_choice, check_count, check_probability
 from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION, STATISTIC
 from bayesgmm.em import EMRun, Status
 from bayesgmm.errors import InputError, UncertaintyWarning
@@ -268,9 +268,7 @@ def bootstrap_summary(
     .. [1] B. Efron and R. J. Tibshirani (1993), *An Introduction to the Bootstrap*,
        chapters 10, 11 and 13.
     """
-    probability = check_number(
-        "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
-    )
+    probability = check_probability("probability", probability)
     draws = read_draws(bootstrap)
     fit = matching_parameters(em, draws)
     factor = posterior_group(bootstrap).attrs.get(BIAS_FACTOR, 1.0)

@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
+from bayesgmm.blocks import by_row, responsibilities_of
 from bayesgmm.dims import COMPONENT, FEATURE, FEATURE_BIS, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
-from bayesgmm.kept import observations_of
-from bayesgmm.kernels.reduce import responsibilities
+from bayesgmm.kept import allowed_of, observations_of
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior import (
@@ -125,8 +125,13 @@ def compare(
     draws = read_draws(posterior)
     parameters = matching_parameters(em, draws)
     table = observations_of(posterior, draws.feature_names, X)
-    em_probability = responsibilities(table.values, parameters.quadratics)
     matched = match(posterior, parameters, table)
+    shares = responsibilities_of(
+        table.values, draws.only(parameters), allowed_of(matched, table)
+    )
+    em_probability = by_row(
+        ((rows, each[0]) for rows, each in shares), table.n_observations
+    )
     columns = {"em": _flatten(parameters)} | _summarise(matched)
     if bootstrap is not None:
         matching_parameters(parameters, read_draws(bootstrap), "em")

@@ -12,7 +12,17 @@ from bayesgmm.dims import COMPONENT, OBSERVATION, UNDECIDED, UNDECIDED_NAME
 from bayesgmm.errors import InputError
 from bayesgmm.naming import SURE
 
-BOTH = (OBSERVATION, COMPONENT)
+BOTH, ONE = (OBSERVATION, COMPONENT), (OBSERVATION,)
+NEEDED = {
+    "probability": BOTH,
+    "probability_lower": BOTH,
+    "probability_upper": BOTH,
+    "label": ONE,
+    "entropy": ONE,
+    "parameter_entropy": ONE,
+}
+ROUNDING = 1e-6
+"""Of the sum of a row's probabilities."""
 
 
 def confident_labels(membership: xr.Dataset, error_rate: float = 0.05) -> xr.Dataset:
@@ -42,12 +52,14 @@ def confident_labels(membership: xr.Dataset, error_rate: float = 0.05) -> xr.Dat
     Raises
     ------
     InputError
-        If `membership` has no probabilities, or `error_rate` is not from 0 to below 1.
+        If `membership` is not what `membership` returns, with all components, or
+        `error_rate` is not from 0 to below 1.
 
     Notes
     -----
     Probabilities are averages over the posterior, so the expectation knows that the
-    parameters are not known. It is right as far as the model is. Every row counts once.
+    parameters are not known. It is right as far as the model is. Every row counts once,
+    also a row whose label was known, which is decided without error.
 
     References
     ----------
@@ -111,7 +123,8 @@ def ambiguous_rows(membership: xr.Dataset, below: float = SURE) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If `membership` has no probabilities, or `below` is not in (0, 1].
+        If `membership` is not what `membership` returns, with all components, or
+        `below` is not in (0, 1].
     """
     below = check_number("below", below, "be in (0, 1]", lambda b: 0 < b <= 1)
     probability = _probabilities(membership)
@@ -138,23 +151,38 @@ def ambiguous_rows(membership: xr.Dataset, below: float = SURE) -> pd.DataFrame:
 
 def _probabilities(membership: Any) -> Floats:
     """Return probabilities (obs_id, component), refused if they are none."""
-    if not isinstance(membership, xr.Dataset) or "probability" not in membership:
-        raise InputError(
-            "membership",
-            "be an xarray.Dataset with `probability` (obs_id, component)",
-            type(membership).__name__,
-            "Pass what `bayesgmm.membership(posterior)` returned.",
-        )
+    _check_variables(membership)
     values = _both(membership, "probability")
-    if not np.isfinite(values).all():
-        row = int(np.argwhere(~np.isfinite(values))[0, 0])
-        raise InputError(
-            "membership",
-            "be finite",
-            f"a non-finite `probability` at row {row}",
-            "Drop these rows with `membership.isel(obs_id=...)`.",
-        )
-    return values
+    # NaN is in no range.
+    good = ((values >= 0.0) & (values <= 1.0 + ROUNDING)).all(axis=1)
+    good &= np.abs(values.sum(axis=1) - 1.0) <= ROUNDING
+    if good.all():
+        return values
+    row = int(good.argmin())
+    raise _not_membership(
+        "have probabilities from 0 to 1 that sum to 1 over the components",
+        f"{', '.join(f'{p:.3g}' for p in values[row, :3])}"
+        f"{', ...' * (values.shape[1] > 3)} in row {row}",
+    )
+
+
+def _check_variables(membership: Any) -> None:
+    """Refuse what lacks a variable that is read here, or has no rows."""
+    if not isinstance(membership, xr.Dataset):
+        raise _not_membership("be an xarray.Dataset", f"a {type(membership).__name__}")
+    for name, dims in NEEDED.items():
+        found = membership[name].dims if name in membership else "no such variable"
+        if set(found) != set(dims):
+            rule = f"have `{name}` with dimensions {dims}"
+            raise _not_membership(rule, str(found))
+    for dim in BOTH:
+        if dim not in membership.coords or not membership.sizes[dim]:
+            raise _not_membership(f"have a coordinate `{dim}` of one or more", "none")
+
+
+def _not_membership(rule: str, got: str) -> InputError:
+    remedy = "Pass what `bayesgmm.membership(posterior)` returned, all its components."
+    return InputError("membership", rule, got, remedy)
 
 
 def _both(membership: xr.Dataset, name: str) -> Floats:

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.arguments import check_count, check_number
+from bayesgmm.arguments import check_count, check_probability
 from bayesgmm.derived import DerivedMixtures
 from bayesgmm.dims import NOISE
 from bayesgmm.imputation import impute
@@ -224,8 +224,7 @@ class FittedMixture(DerivedMixtures):
         """
         check_is_fitted(self)
         refuse_noise(self.parameters_, "for `highest_density_level`")
-        rule = "be between 0 and 1"
-        check_number("probability", probability, rule, lambda p: 0 < p < 1)
+        probability = check_probability("probability", probability)
         return density_level(self.parameters_, probability)
 
     def sample(self, n_samples=1, random_state=None) -> tuple[Floats, Ints]:

@@ -10,7 +10,7 @@ from bayesgmm.arguments import check_seed
 from bayesgmm.blocks import BLOCK_BYTES
 from bayesgmm.dims import CHAIN, DRAW, FEATURE, OBSERVATION
 from bayesgmm.errors import InputError
-from bayesgmm.kept import observations_of, read_allowed
+from bayesgmm.kept import allowed_of, observations_of
 from bayesgmm.kernels.reduce import responsibilities_draws
 from bayesgmm.patterns import Regression, group_rows, regress, select
 from bayesgmm.posterior import Draws, posterior_group, read_mixtures
@@ -58,7 +58,7 @@ def impute(
             "none",
             "Sample the posterior with `missing='fiml'`, and leave `X` out.",
         )
-    allowed = read_allowed(posterior) if X is None else None
+    allowed = allowed_of(posterior, table)
     rng = np.random.default_rng(check_seed(random_seed))
     drawn = _fill(table.values, gaps, draws, allowed, rng)
     rows, columns = np.nonzero(gaps)

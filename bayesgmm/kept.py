@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from bayesgmm._typing import Floats
+from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import (
     ALLOWED,
     COMPONENT,
@@ -133,12 +134,50 @@ def fitted_sample_weight(posterior: xr.DataTree, n_observations: int) -> Floats:
     return np.asarray(held[SAMPLE_WEIGHT], dtype=np.float64)
 
 
-def weights_of(posterior: xr.DataTree, table: Table) -> Floats:
-    """Return the weights in the fit if these are its rows, or ones for other rows."""
+def rows_of_fit(posterior: xr.DataTree, table: Table) -> Ints:
+    """Return which row of the fit each row is, -1 where it is none.
+
+    Rows are all those of the fit in their order, or known by their index and values.
+    Rows that were merely numbered have no index: either all of them agree, or none.
+    """
+    places = np.full(table.n_observations, -1)
     held = _stored_data(posterior, table.n_features)
-    if held is not None and np.all(_are_same(held.values, table.values)):
-        return fitted_sample_weight(posterior, table.n_observations)
-    return np.ones(table.n_observations)
+    if held is None:
+        return places
+    if np.all(_are_same(held.values, table.values)):
+        return np.arange(table.n_observations)
+    fit = check_table(held, "fiml")
+    once = np.flatnonzero(~pd.Index(fit.obs_ids).duplicated(keep=False))
+    at = pd.Index(fit.obs_ids[once]).get_indexer(pd.Index(table.obs_ids))
+    found = np.flatnonzero(at >= 0)
+    same = _are_same(fit.values[once[at[found]]], table.values[found])
+    numbered = np.array_equal(table.obs_ids, np.arange(table.n_observations))
+    if same.sum() == len(places) or not numbered:
+        places[found[same]] = once[at[found[same]]]
+    return places
+
+
+def weights_of(posterior: xr.DataTree, table: Table) -> Floats:
+    """Return the weights in the fit, and NaN for rows whose weight is not known."""
+    weight = fitted_sample_weight(posterior, 1)
+    if np.all(weight == 1.0):
+        return np.ones(table.n_observations)
+    places = rows_of_fit(posterior, table)
+    return np.where(places >= 0, weight[places], np.nan)
+
+
+def allowed_of(posterior: xr.DataTree, table: Table) -> Any:
+    """Return which components rows may come from: known of rows of the fit, or all.
+
+    Returns
+    -------
+    array of bool, shape (n_observations, n_components), or None
+    """
+    allowed = read_allowed(posterior)
+    if allowed is None:
+        return None
+    places = rows_of_fit(posterior, table)
+    return allowed[places] | (places < 0)[:, None]
 
 
 def read_allowed(posterior: xr.DataTree) -> Any:

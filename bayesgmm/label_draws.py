@@ -10,7 +10,7 @@ from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.blocks import responsibilities_of
 from bayesgmm.dims import CHAIN, DRAW, NOISE, OBSERVATION, SAMPLE_DIMS
 from bayesgmm.errors import InputError
-from bayesgmm.kept import observations_of, read_allowed
+from bayesgmm.kept import allowed_of, observations_of
 from bayesgmm.posterior import Draws, posterior_group, read_mixtures
 from bayesgmm.validation import Table
 
@@ -36,8 +36,8 @@ def draw_labels(
         Draws of a mixture. Labels mean what they mean there: `relabel` it first where
         their names matter. The number of components may vary over draws.
     X : array-like of shape (n_observations, n_features) or data frame, optional
-        Old or new observations, by default the data that the posterior holds, whose
-        known labels stay as they are.
+        Old or new observations, by default the data that the posterior holds. Rows of
+        the fit, known by their index and values, keep their known labels.
     n_draws : int, optional
         Of each chain, evenly spread. By default all, or as many as 2**28 labels allow.
     random_seed : int or None, default 0
@@ -68,7 +68,7 @@ def draw_at_most(
     shape = (draws.n_chains, draws.n_draws, table.n_observations)
     kept = evenly(shape, n_draws, most)
     samples = (np.arange(draws.n_chains)[:, None] * draws.n_draws + kept).ravel()
-    allowed = read_allowed(posterior) if X is None else None
+    allowed = allowed_of(posterior, table)
     seed = check_seed(random_seed)
     labels = _draw(table, draws.take(samples), allowed, seed)
     coords = {OBSERVATION: table.obs_ids}

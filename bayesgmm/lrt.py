@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_count, check_number
+from bayesgmm.arguments import check_count, check_probability
 from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.grid import Grid, check_grid
@@ -168,8 +168,7 @@ def sequential_likelihood_ratio_tests(
     tuple of LikelihoodRatioTest
         The null of the last is the number of components that was not rejected.
     """
-    rule = "be a number between 0 and 1"
-    check_number("level", level, rule, lambda value: 0 < value < 1)
+    check_probability("level", level)
     random = check_random_state(random_state)
     tests: list[LikelihoodRatioTest] = []
     for size in range(1, check_count("most_components", most_components) + 1):

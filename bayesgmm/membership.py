@@ -7,11 +7,11 @@ import xarray as xr
 from scipy.special import entr
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_number
+from bayesgmm.arguments import check_probability
 from bayesgmm.blocks import responsibilities_of
 from bayesgmm.dims import COMPONENT, NOISE, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
-from bayesgmm.kept import observations_of
+from bayesgmm.kept import allowed_of, observations_of
 from bayesgmm.kernels.threads import run_tasks
 from bayesgmm.posterior import Draws, read_draws
 from bayesgmm.relabel.resolved import check_resolved
@@ -56,8 +56,8 @@ def membership(
         Relabelled draws of a mixture.
     X : array-like of shape (n_observations, n_features) or data frame, optional
         Old or new observations, by default the data that the posterior holds. They may
-        have missing values if these have. What the model says of a row does not depend
-        on a label that was known.
+        have missing values if these have. Rows of the fit, known by their index and
+        values, keep what was known of their labels.
     probability : float, default 0.9
         Of the equal-tailed intervals.
 
@@ -84,22 +84,21 @@ def membership(
     The split of the entropy is that of S. Depeweg et al. (2018), *Decomposition of
     uncertainty in Bayesian deep learning*, ICML, for components in place of classes.
     """
-    probability = check_number(
-        "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
-    )
+    probability = check_probability("probability", probability)
     draws = read_draws(posterior, noisy=True)
     check_resolved(posterior)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
-    summary = _summarise_all(table.values, draws, probability)
+    allowed = allowed_of(posterior, table)
+    summary = _summarise_all(table.values, draws, allowed, probability)
     return _dataset(_complete(summary, draws.stretch), draws, table, probability)
 
 
-def _summarise_all(X, draws: Draws, probability: float) -> Summary:
+def _summarise_all(X, draws: Draws, allowed: Any, probability: float) -> Summary:
     """Fill the summary a few rows at a time, whose draws stay in cache."""
     n, k = len(X), draws.n_shares
     tables = np.empty((4, n, k))
     summary = Summary(tables[0], tables[1], tables[2], tables[3], np.empty(n))
-    for rows, block in responsibilities_of(X, draws):
+    for rows, block in responsibilities_of(X, draws, allowed):
 
         def fill(first, rows=rows, block=block):
             few = slice(first, first + FEW_ROWS)

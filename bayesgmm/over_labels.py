@@ -17,6 +17,9 @@ from bayesgmm.posterior import read_mixtures
 N_DRAWS = 200
 """Of each chain: what is computed of labels may be slow."""
 
+FEWEST_DRAWS = 4
+"""Of each chain: the effective size of fewer is not known."""
+
 
 class LabelAverage(NamedTuple):
     """A function of labels over the posterior; from `average_over_labels`.
@@ -26,8 +29,8 @@ class LabelAverage(NamedTuple):
     mean, sd : float or array
         Over the posterior of labels, in the shape that the function returns.
     standard_error : float or array
-        Of `mean`, because draws are finitely many and depend on each other. NaN for a
-        single draw.
+        Of `mean`, because draws are finitely many and depend on each other. NaN for
+        chains of fewer than four draws: how these depend on each other is not known.
     values : array of shape (n_chains, n_draws, ...)
         What the function returned.
     """
@@ -58,8 +61,8 @@ def average_over_labels(
         Draws of a mixture. Relabel them first where the function tells components
         apart. The number of components may vary over draws.
     X : array-like of shape (n_observations, n_features) or data frame, optional
-        Old or new observations, by default the data that the posterior holds, whose
-        known labels stay as they are.
+        Old or new observations, by default the data that the posterior holds. Rows of
+        the fit, known by their index and values, keep their known labels.
     n_draws : int, optional
         Of each chain, evenly spread; the function is called once for each. By default
         200, or all if there are fewer.
@@ -74,9 +77,9 @@ def average_over_labels(
     Raises
     ------
     InputError
-        If the function returns no finite numbers or others shapes for other labels, `X`
-        has other features than the posterior, or `n_draws` is not from 1 to the number
-        of draws.
+        If the function returns nothing, no finite numbers or another shape for other
+        labels, `X` has other features than the posterior, or `n_draws` is not from 1 to
+        the number of draws.
     """
     draws = read_mixtures(posterior, noisy=True)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
@@ -89,7 +92,7 @@ def average_over_labels(
     sd = values.std(axis=(0, 1))
     sizes = [effective_size(each) for each in np.moveaxis(flat, -1, 0)]
     error = sd / np.sqrt(np.reshape(sizes, sd.shape))
-    error = error if flat[..., 0].size > 1 else np.full_like(sd, np.nan)
+    error = error if n_draws >= FEWEST_DRAWS else np.full_like(sd, np.nan)
     mean = values.mean(axis=(0, 1))
     return LabelAverage(mean[()], sd[()], error[()], values)  # numbers, not arrays of 0
 
@@ -99,11 +102,8 @@ def _call(function, labels: xr.DataArray, X: Floats) -> Floats:
     n_chains, n_draws = labels.shape[:2]
     found: list[Floats] = []
     for chain, draw in np.ndindex(n_chains, n_draws):
-        value = _as_numbers(function(labels.values[chain, draw].astype(np.intp), X))
         at = f"at {CHAIN} {chain}, {DRAW} {labels[DRAW].values[draw]}"
-        if value is None or not np.isfinite(value).all():
-            got = "other things" if value is None else "a number that is not finite"
-            raise _returned("return finite numbers", f"{got} {at}")
+        value = _as_numbers(function(labels.values[chain, draw].astype(np.intp), X), at)
         if found and value.shape != found[0].shape:
             shapes = f"shape {value.shape} {at} after {found[0].shape}"
             raise _returned("return arrays of one shape", shapes)
@@ -111,11 +111,18 @@ def _call(function, labels: xr.DataArray, X: Floats) -> Floats:
     return np.reshape(found, (n_chains, n_draws, *found[0].shape))
 
 
-def _as_numbers(value: Any) -> Floats | None:
+def _as_numbers(value: Any, at: str) -> Floats:
+    """Return numbers as an array of their own, which the function cannot change."""
     try:
-        return np.asarray(value, dtype=np.float64)
+        array = np.array(value)
+        array = array.astype(np.float64) if array.dtype.kind in "biufO" else None
     except (TypeError, ValueError):
-        return None
+        array = None
+    if array is not None and array.size and np.isfinite(array).all():
+        return array
+    got = "other things" if array is None else "a number that is not finite"
+    got = got if array is None or array.size else "an empty array"
+    raise _returned("return finite numbers", f"{got} {at}")
 
 
 def _returned(rule: str, got: str) -> InputError:

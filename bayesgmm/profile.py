@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_number, check_seed
+from bayesgmm.arguments import check_probability, check_seed
 from bayesgmm.blocks import BLOCK_BYTES
 from bayesgmm.dims import COLUMN, COMPONENT, NOISE, SAMPLE_DIMS
+from bayesgmm.errors import InputError
 from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.kept import observations_of, weights_of
 from bayesgmm.label_draws import draw_labels
@@ -16,6 +17,7 @@ from bayesgmm.posterior import read_draws
 from bayesgmm.profile_columns import read_columns
 from bayesgmm.profile_result import Profile
 from bayesgmm.relabel.resolved import check_resolved
+from bayesgmm.validation import Table, check_sample_weight
 
 
 def profile(
@@ -23,6 +25,7 @@ def profile(
     data: Any = None,
     X: Any = None,
     *,
+    sample_weight: Any = None,
     population: bool = False,
     n_draws: int | None = None,
     probability: float = INTERVAL_PROBABILITY,
@@ -43,8 +46,10 @@ def profile(
         those of the mixture. Truth values count as 0 and 1, missing values are left
         out column by column, and columns of text are ignored. By default the features.
     X : array-like of shape (n_observations, n_features) or data frame, optional
-        Old or new observations, by default the data that the posterior holds, whose
-        known labels stay as they are. Rows of the fit have its sample weights.
+        Old or new observations, by default the data that the posterior holds. Rows of
+        the fit, known by their index and values, keep their known labels and weights.
+    sample_weight : array-like of shape (n_observations,), optional
+        By default those of the fit; of other rows one each if the fit had none.
     population : bool, default False
         False describes these rows, and all that is not known is where they belong. True
         describes the population that they are drawn from: intervals then also hold
@@ -65,8 +70,9 @@ def profile(
     ------
     InputError
         If the rows of `data` are not those of the mixture or in another order, it has
-        no numbers, `X` has other features than the posterior, labels have not been
-        resolved, or another argument is not what it should be.
+        no numbers, `X` has other features than the posterior or rows whose weight is
+        not known, labels have not been resolved, or another argument is not what it
+        should be.
 
     Notes
     -----
@@ -86,14 +92,13 @@ def profile(
        classify-analyze approaches for latent class analysis*, Structural Equation
        Modeling 22:1-11.
     """
-    probability = check_number(
-        "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
-    )
+    probability = check_probability("probability", probability)
     random_seed = check_seed(random_seed)
     draws = read_draws(posterior, noisy=True)
     check_resolved(posterior)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     columns = read_columns(data, table)
+    weight = _weigh(sample_weight, posterior, table)
     labels = draw_labels(posterior, X, n_draws=n_draws, random_seed=random_seed)
     places = [*range(draws.n_components), NOISE][: draws.n_shares]
     rng = np.random.default_rng([random_seed, 1]) if population else None
@@ -101,7 +106,7 @@ def profile(
         labels.values.reshape(-1, table.n_observations),
         places,
         columns.values.astype(np.float64),
-        weights_of(posterior, table),
+        weight,
         rng,
     )
     held = {x: labels.coords[x].values for x in SAMPLE_DIMS if x in labels.coords}
@@ -114,6 +119,22 @@ def profile(
     }
     return Profile(
         xr.Dataset(variables, coords), probability, population, table.n_observations
+    )
+
+
+def _weigh(sample_weight, posterior: xr.DataTree, table: Table) -> Floats:
+    """Return the weights of the rows, refused where they are not known."""
+    given = check_sample_weight(sample_weight, table.n_observations)
+    weight = weights_of(posterior, table) if given is None else given
+    unknown = np.isnan(weight)
+    if not unknown.any():
+        return weight
+    raise InputError(
+        "sample_weight",
+        "be given for rows that are not those of the fit, which was weighted",
+        f"none, and {unknown.sum()} such rows, the first at {unknown.argmax()}",
+        "Give one number a row, for example ones; or select `X` from the data frame "
+        "of the fit, whose index tells its rows.",
     )
 
 

@@ -154,3 +154,33 @@ def switched(chain, permutations):
 
 def random_permutations(n_draws, n_components, rng):
     return rng.permuted(np.tile(np.arange(n_components), (n_draws, 1)), axis=1)
+
+
+def changed(posterior, group, **variables):
+    """Return a tree with other variables in one of its groups."""
+    groups = {name: child.to_dataset() for name, child in posterior.children.items()}
+    groups[group] = groups[group].assign(variables)
+    return xr.DataTree.from_dict(groups)
+
+
+def with_labels(posterior, labels):
+    """Say which components rows may come from: one by its number, or all (-1)."""
+    k = posterior["posterior"].sizes["component"]
+    allowed = (np.array(labels)[:, None] == np.arange(k)) | (labels == -1)[:, None]
+    kept = (("obs_id", "component"), allowed.astype(np.int8))
+    return changed(posterior, "constant_data", allowed=kept)
+
+
+def with_noise(posterior, weight=0.5, edge=10.0):
+    """Give noise a weight, uniform on a square around 0 with this edge."""
+    weights = posterior["posterior"]["weights"]
+    noise = xr.full_like(weights.isel(component=0, drop=True), weight)
+    tree = changed(
+        posterior, "posterior", noise_weight=noise, weights=(1 - weight) * weights
+    )
+    return changed(
+        tree,
+        "constant_data",
+        noise_corner=("feature", [-edge / 2] * 2),
+        noise_edges=(("feature_bis", "feature"), np.eye(2) * edge),
+    )

@@ -125,12 +125,60 @@ def test_they_take_what_membership_returns():
     assert decided.attrs["expected_error"] <= 0.05
 
 
+def test_known_rows_are_known():
+    rng = np.random.default_rng(0)
+    near = {**synthetic.TWO_GROUPS, "means": [[-0.6, 0.0], [0.6, 0.5]]}
+    X = synthetic.observations(near, 40, rng)
+    posterior = synthetic.tree(X, [synthetic.perturbed(near, 50, rng, 0.3)], lp=False)
+    likely = bg.membership(posterior)
+    doubt = np.argsort(likely["margin"].values)[:5]
+    labels = np.full(40, -1)
+    labels[doubt] = 1 - likely["label"].values[doubt]
+    found = bg.membership(synthetic.with_labels(posterior, labels))
+    decided = bg.confident_labels(found, error_rate=0.0)
+    assert decided["label"].values[doubt].tolist() == labels[doubt].tolist()
+    assert (decided["error"].values[doubt] == 0).all()
+    assert not set(doubt) & set(bg.ambiguous_rows(found, 1.0).index)
+
+
+@pytest.mark.parametrize(
+    ("probability", "got"),
+    [
+        ([[0.5, 0.5], [np.nan, 0.5]], "nan, 0.5 in row 1"),
+        ([[0.5, 0.5, 0, 0], [1.2, 0, -0.2, 0]], r"1.2, 0, -0.2, ... in row 1"),
+        ([[0.6, 0.5]], "0.6, 0.5 in row 0"),
+        ([[1.0, 0.0], [0.5, 0.4]], "0.5, 0.4 in row 1"),
+    ],
+)
+def test_what_are_no_probabilities_is_refused(probability, got):
+    for use in (bg.confident_labels, bg.ambiguous_rows):
+        with pytest.raises(InputError, match=f"sum to 1 over the components; got {got}"):
+            use(of(probability))
+
+
+def test_rounded_probabilities_are_probabilities():
+    p = np.random.default_rng(0).dirichlet(np.ones(3), 20).astype(np.float32)
+    assert bg.confident_labels(of(p), 0.9)["decided"].any()
+
+
+def test_what_is_no_membership_is_refused():
+    good = of([[0.5, 0.5], [0.2, 0.8]])
+    for wrong, text in (
+        (xr.DataTree(), "be an xarray.Dataset; got a DataTree"),
+        (good["probability"], "be an xarray.Dataset; got a DataArray"),
+        (good.drop_vars("entropy"), "have `entropy` .* got no such variable"),
+        (good.isel(component=0), r"have `probability` .* got \('obs_id',\)"),
+        (good.isel(component=[0]), "sum to 1 over the components; got 0.5 in row 0"),
+        (good.isel(obs_id=[]), "have a coordinate `obs_id` of one or more"),
+        (good.drop_vars("component"), "have a coordinate `component` of one or more"),
+    ):
+        for use in (bg.confident_labels, bg.ambiguous_rows):
+            with pytest.raises(InputError, match=f"`membership` must {text}"):
+                use(wrong)
+
+
 def test_bad_input_is_refused():
     good = of([[0.5, 0.5]])
-    with pytest.raises(InputError, match="`membership` must be an xarray"):
-        bg.confident_labels(xr.DataTree())
-    with pytest.raises(InputError, match="a non-finite `probability` at row 1"):
-        bg.ambiguous_rows(of([[0.5, 0.5], [np.nan, 0.5]]))
     with pytest.raises(InputError, match="`error_rate` must be at least 0 and below 1"):
         bg.confident_labels(good, 1.0)
     with pytest.raises(InputError, match=r"`below` must be in \(0, 1\]"):

@@ -1,6 +1,7 @@
 """Labels drawn from a posterior, against densities computed draw by draw."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 import xarray as xr
@@ -20,19 +21,28 @@ def posterior():
     return synthetic.tree(X, chains)
 
 
-def test_labels_are_as_frequent_as_they_are_probable(posterior):
+def joints_of(posterior):
+    """Return p(x, k) in every draw, (n_samples, n_rows, n_components)."""
     group = posterior["posterior"]
     X = posterior["constant_data"]["X"].values
     arrays = [group[name].values for name in ("weights", "means", "covariances")]
     draws = zip(*(a.reshape(-1, *a.shape[2:]) for a in arrays), strict=True)
-    joints = np.exp([synthetic.joint(X, *draw) for draw in draws])
+    return np.exp([synthetic.joint(X, *draw) for draw in draws])
+
+
+def deviations(found, p):
+    """Return by row how far frequencies are from probabilities, in standard errors."""
+    return np.abs(found.sum(0) - p.sum(0)) / np.sqrt((p * (1 - p)).sum(0))
+
+
+def test_labels_are_as_frequent_as_they_are_probable(posterior):
+    joints = joints_of(posterior)
     p = (joints / joints.sum(axis=2, keepdims=True))[..., 1]
     labels = bg.draw_labels(posterior)
     assert labels.dims == ("chain", "draw", "obs_id")
-    ones = (labels.values.reshape(-1, 30) == 1).sum(0)
-    errors = (ones - p.sum(0)) / np.sqrt((p * (1 - p)).sum(0))
-    assert np.abs(errors).max() < 4.0  # false alarm of 30: 0.2 %
-    assert np.std(errors) > 0.5  # they are draws, and not the likeliest labels
+    errors = deviations(labels.values.reshape(-1, 30) == 1, p)
+    assert errors.max() < 4.0  # false alarm of 30: 0.2 %
+    assert np.sqrt(np.mean(errors**2)) > 0.5  # draws, and not the likeliest labels
 
 
 def test_the_size_of_blocks_changes_nothing(posterior, monkeypatch):
@@ -56,18 +66,30 @@ def test_absent_components_and_noise():
     assert _invert(shares * (1 + 2**-50), uniform).max() == 1
 
 
-def test_known_labels_stay_and_noise_is_minus_one():
-    X = bg.datasets.load("galaxies")
-    labels = np.where(X["velocity"].to_numpy() < 11.0, 0, -1)
-    em = bg.GaussianMixture(2, noise=True, random_state=0).fit(X)
-    settings = {"draws": 50, "tune": 50, "chains": 2, "random_seed": 1}
-    priors = bg.default_priors(X, 2, kind="conjugate")
-    model = bg.build_model(X, 2, priors=priors, init=em, labels=labels, noise=True)
-    posterior = bg.sample(model, method="gibbs", progress=False, **settings)
-    drawn = bg.draw_labels(posterior)
-    assert (drawn.values[..., labels == 0] == 0).all()
-    assert set(np.unique(drawn)) <= {-1, 0, 1}
+def test_noise_is_minus_one_and_as_frequent_as_it_is_probable(posterior):
+    drawn = bg.draw_labels(synthetic.with_noise(posterior, 0.3, edge=8.0))
     assert drawn.dtype == np.int8
+    noise = 0.3 / 8.0**2
+    own = 0.7 * joints_of(posterior)
+    total = noise + own.sum(axis=2)
+    labels = drawn.values.reshape(-1, 30)
+    for label, p in ((-1, noise / total), (1, own[..., 1] / total)):
+        assert deviations(labels == label, p).max() < 4.2  # of 60: 0.2 %
+
+
+def test_known_labels_stay_wherever_the_rows_are(posterior):
+    labels = np.full(30, -1)
+    labels[[2, 4, 11]] = 0, 1, 0
+    tree = synthetic.with_noise(synthetic.with_labels(posterior, labels))
+    drawn = bg.draw_labels(tree, n_draws=50)
+    assert (drawn.values[..., [2, 4, 11]] == [0, 1, 0]).all()
+    X = tree["constant_data"]["X"].values
+    xr.testing.assert_identical(bg.draw_labels(tree, X, n_draws=50), drawn)
+    some = bg.draw_labels(tree, pd.DataFrame(X).iloc[[11, 4, 9]], n_draws=50)
+    assert (some.values[..., :2] == [0, 1]).all()
+    assert np.unique(some[..., 2]).size > 1
+    others = bg.draw_labels(tree, X + 1e-9, n_draws=50)
+    assert all(np.unique(others[..., row]).size > 1 for row in (2, 4, 11))
 
 
 @pytest.mark.parametrize(("n_draws", "text"), [(0, "whole number"), (9999, "at most")])

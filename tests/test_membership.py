@@ -68,6 +68,28 @@ def test_known_parameters_leave_no_parameter_entropy(posterior):
     assert (found["probability_sd"] == 0).all()
 
 
+def test_known_labels_are_known(posterior, expected):
+    """A row may be of one component, or of some, or anything but noise."""
+    allowed = np.ones((30, 2), dtype=np.int8)
+    allowed[3], allowed[8] = [0, 1], [1, 0]
+    kept = (("obs_id", "component"), allowed)
+    tree = synthetic.changed(posterior, "constant_data", allowed=kept)
+    shares = expected * allowed
+    shares /= shares.sum(axis=2, keepdims=True)
+    X = pd.DataFrame(tree["constant_data"]["X"].values, columns=NAMES)
+    for rows, given in ((slice(None), None), (slice(2, 9), X[2:9])):
+        found = membership(tree, given)
+        np.testing.assert_allclose(found["probability"], shares.mean(0)[rows])
+        np.testing.assert_allclose(
+            found["probability_sd"], shares.std(0)[rows], atol=1e-12
+        )
+    known = found.sel(obs_id=[3, 8])
+    assert known["label"].values.tolist() == [1, 0]
+    assert (known["entropy"] == 0).all()
+    new = membership(tree, X + 1e-9)
+    np.testing.assert_allclose(new["probability"], expected.mean(0), rtol=1e-6)
+
+
 def test_names_and_dimensions(posterior):
     X = posterior["constant_data"]["X"].values
     frame = pd.DataFrame(X, columns=NAMES, index=[f"row {i}" for i in range(30)])

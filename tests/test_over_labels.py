@@ -80,13 +80,27 @@ def test_a_constant_has_no_error(posterior):
     assert found[:3] == (30.0, 0.0, 0.0)
 
 
-def test_a_single_draw_has_an_unknown_error():
-    two = build(1)
-    assert np.isfinite(bg.average_over_labels(lambda z, _: z[0], two).standard_error)
-    one = bg.average_over_labels(lambda z, _: z[0], two.isel(chain=[0]))
-    assert np.isnan(one.standard_error)
-    pair = bg.average_over_labels(lambda z, _: z[:2], two.isel(chain=[0]))
-    assert np.isnan(pair.standard_error).tolist() == [True, True]
+@pytest.mark.parametrize("n_draws", [1, 2, 3])
+def test_few_draws_have_an_unknown_error(posterior, n_draws):
+    """Two draws are equal by chance: that is no error of 0."""
+    for function in (lambda z, _: z[0], lambda z, _: z[:2], lambda z, _: len(z)):
+        found = bg.average_over_labels(function, posterior, n_draws=n_draws)
+        assert np.isnan(found.standard_error).all()
+        assert np.shape(found.standard_error) == np.shape(found.mean)
+    four = bg.average_over_labels(lambda z, _: len(z), posterior, n_draws=4)
+    assert four.standard_error == 0.0
+
+
+def test_the_function_may_use_its_array_again(posterior):
+    room = np.zeros(1)
+
+    def share(labels, X):  # noqa: ARG001
+        room[0] = labels.mean()
+        return room
+
+    found = bg.average_over_labels(share, posterior, n_draws=20)
+    labels = bg.draw_labels(posterior, n_draws=20).values
+    np.testing.assert_array_equal(found.values[..., 0], labels.mean(-1))
 
 
 def test_new_rows(posterior):
@@ -99,6 +113,11 @@ def test_new_rows(posterior):
     [
         (lambda *_: np.nan, "must return finite numbers; got a number that is not"),
         (lambda *_: "much", "must return finite numbers; got other things at chain 0"),
+        (lambda *_: "3", "must return finite numbers; got other things"),
+        (lambda *_: 1j, "must return finite numbers; got other things"),
+        (lambda *_: [[1], [1, 2]], "must return finite numbers; got other things"),
+        (lambda *_: None, "must return finite numbers; got a number that is not"),
+        (lambda *_: [], "must return finite numbers; got an empty array at chain 0"),
         (lambda z, _: np.zeros(z.sum()), "must return arrays of one shape; got shape"),
     ],
 )

@@ -23,13 +23,6 @@ def build(truth=NEAR, n=N, n_draws=30, names=None):
     return synthetic.resolved(synthetic.tree(X, chains, lp=False, names=names))
 
 
-def changed(posterior, group, **variables):
-    """Return a tree with other variables in one of its groups."""
-    groups = {name: child.to_dataset() for name, child in posterior.children.items()}
-    groups[group] = groups[group].assign(variables)
-    return xr.DataTree.from_dict(groups)
-
-
 def named(posterior, group, **coords):
     groups = {name: child.to_dataset() for name, child in posterior.children.items()}
     groups[group] = groups[group].assign_coords(coords)
@@ -37,7 +30,7 @@ def named(posterior, group, **coords):
 
 
 def weighted(posterior):
-    return changed(posterior, "constant_data", sample_weight=("obs_id", WEIGHT))
+    return synthetic.changed(posterior, "constant_data", sample_weight=("obs_id", WEIGHT))
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +113,38 @@ def test_by_default_it_is_of_the_features():
     np.testing.assert_allclose(total, np.broadcast_to(mean, (2, 30, 2)), atol=1e-12)
 
 
-def test_new_rows_have_no_weights_of_the_fit(posterior):
+def test_rows_of_the_fit_have_its_weights_in_any_order(posterior):
     tree = weighted(posterior)
-    X = tree["constant_data"]["X"].values
-    assert bg.profile(tree, X=X).draws["size"].sum() == pytest.approx(60 * WEIGHT.sum())
-    assert bg.profile(tree, X=X[::-1]).draws["size"].sum() == 60 * N
-    assert bg.profile(tree, X=X[:7]).draws["size"].sum() == 60 * 7
+    X = pd.DataFrame(tree["constant_data"]["X"].values)
+    for rows in (range(N), range(N)[::-1], [3, 17, 5]):
+        draws = bg.profile(tree, X=X.iloc[rows]).draws
+        total = WEIGHT[list(rows)].sum()
+        np.testing.assert_allclose(draws["size"].sum("component"), total)
+
+
+def test_weights_of_other_rows_must_be_said_if_the_fit_had_some(posterior):
+    tree = weighted(posterior)
+    X = tree["constant_data"]["X"].values[::-1]
+    message = "fit, which was weighted; got none, and 40 such rows, the first at 0. Give"
+    with pytest.raises(InputError, match="`sample_weight` must be given .*" + message):
+        bg.profile(tree, X=X)
+    with pytest.raises(InputError, match="`sample_weight` must be finite"):
+        bg.profile(tree, X=X, sample_weight=-WEIGHT)
+    assert (bg.profile(posterior, X=X).draws["size"].sum("component") == N).all()
+    mine = bg.profile(tree, X=X, sample_weight=WEIGHT)
+    np.testing.assert_allclose(mine.draws["size"].sum("component"), WEIGHT.sum())
+    same = bg.profile(tree, sample_weight=np.ones(N))
+    xr.testing.assert_identical(same.draws, bg.profile(posterior).draws)
+
+
+def test_known_labels_count(posterior):
+    labels = np.full(N, -1)
+    labels[5:9], labels[20:30] = 1, 0
+    tree = synthetic.with_labels(posterior, labels)
+    X = pd.DataFrame(tree["constant_data"]["X"].values)
+    draws = bg.profile(tree, X=X[20:30]).draws
+    assert (draws["size"] == [10, 0]).all()
+    np.testing.assert_allclose(draws["mean"][..., 0, 0], X[20:30][0].mean())
 
 
 @pytest.mark.parametrize("weights", [False, True])
@@ -189,7 +208,7 @@ def test_components_without_rows_are_said_to_be_empty():
     posterior = build(synthetic.TWO_GROUPS, n=6)
     means = posterior["posterior"]["means"].copy()
     means[:, 5:, 1] = 1e3
-    posterior = changed(posterior, "posterior", means=means)
+    posterior = synthetic.changed(posterior, "posterior", means=means)
     found = bg.profile(posterior, posterior["constant_data"]["X"])
     size = found.draws["size"].values
     assert (size[:, 5:, 1] == 0).all()
@@ -204,19 +223,18 @@ def test_components_without_rows_are_said_to_be_empty():
 
 
 def test_noise_is_the_last_component(posterior):
-    weights = posterior["posterior"]["weights"]
-    half = xr.full_like(weights.isel(component=0, drop=True), 0.5)
-    tree = changed(posterior, "posterior", noise_weight=half, weights=weights / 2)
-    box = {
-        "noise_corner": ("feature", [-5.0, -5.0]),
-        "noise_edges": (("feature_bis", "feature"), np.eye(2) * 10),
-    }
-    tree = changed(tree, "constant_data", **box)
+    tree = synthetic.with_noise(posterior)
     found = bg.profile(tree)
     assert found.components == [0, 1, -1]
-    labels = bg.draw_labels(tree).values
+    labels, X = bg.draw_labels(tree).values, tree["constant_data"]["X"].values
     np.testing.assert_array_equal(found.draws["size"][..., 2], (labels == -1).sum(-1))
-    assert found.contrast(-1, 0).shape == found.contrast(1, 0).shape
+    noise, first = (
+        np.array([X[z == k].mean(0) for z in labels.reshape(-1, N)]) for k in (-1, 0)
+    )
+    contrast = found.contrast(-1, 0)
+    np.testing.assert_allclose(contrast.loc["mean", "mean"], (noise - first).mean(0))
+    higher = (noise > first).mean(0)
+    np.testing.assert_allclose(contrast.loc["mean", "probability"], higher)
     other = named(tree, "posterior", component=["low", "high"])
     assert bg.profile(other).components == ["low", "high", "noise"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesgmm.arguments import check_count, check_number, check_seed
+from bayesgmm.arguments import check_count, check_probability, check_seed
 from bayesgmm.errors import ConvergenceWarning
 from bayesgmm.partitions.ball import CredibleBall, credible_ball
 from bayesgmm.partitions.given import read_labels
@@ -160,9 +160,7 @@ def partition(
     n_runs = check_count("n_runs", n_runs)
     if max_clusters is not None:
         max_clusters = check_count("max_clusters", max_clusters)
-    probability = check_number(
-        "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
-    )
+    probability = check_probability("probability", probability)
     random_seed = check_seed(random_seed)
     draws = read_labels(posterior, X, n_draws, random_seed)
     found = search(draws, rule, max_clusters, n_runs, random_seed)

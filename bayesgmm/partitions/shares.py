@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.blocks import responsibilities_of
-from bayesgmm.kept import observations_of, read_allowed
+from bayesgmm.kept import allowed_of, observations_of
 from bayesgmm.label_draws import check_spread
 from bayesgmm.partitions.given import LabelDraws, read_labels
 from bayesgmm.posterior import Draws, read_mixtures
@@ -55,7 +55,7 @@ def read_shares(posterior: Any, X: Any = None) -> Shares:
     draws = read_mixtures(posterior, noisy=True)
     check_spread(draws)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
-    allowed = read_allowed(posterior) if X is None else None
+    allowed = allowed_of(posterior, table)
 
     def fill(rows: Ints, some: Ints) -> Floats:
         may = None if allowed is None else allowed[rows]

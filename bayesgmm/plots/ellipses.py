@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import chi2
 
 from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.arguments import check_choice, check_number
+from bayesgmm.arguments import check_choice, check_probability
 from bayesgmm.blocks import responsibility_blocks
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
@@ -78,7 +78,7 @@ def plot_ellipses(
     """
     check_given(posterior, em)
     table = check_table(X)
-    check_number("probability", probability, "be between 0 and 1", lambda p: 0 < p < 1)
+    check_probability("probability", probability)
     draws = None if posterior is None else read_draws(posterior)
     fit = None if em is None else as_parameters(em)
     for known in filter(None, (draws, fit)):
