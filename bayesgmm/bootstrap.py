@@ -9,12 +9,21 @@ import xarray as xr
 from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count, check_probability
-from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION, STATISTIC
+from bayesgmm.dims import (
+    ALLOWED,
+    COMPONENT,
+    DIMS,
+    FEATURE,
+    FEATURE_BIS,
+    OBSERVATION,
+    STATISTIC,
+)
 from bayesgmm.em import EMRun, Status
 from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.fitting import build_objective
 from bayesgmm.imputation import impute
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
+from bayesgmm.kept import CONSTANT_DATA, SAMPLE_WEIGHT
 from bayesgmm.known_labels import check_labels
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.posterior import (
@@ -144,7 +153,10 @@ def bootstrap(
     }
     _warn(runs, attrs["n_collapsed"])
     rows = replace(table, values=impute(fit, table.values))
-    return relabel(_tree(runs, numbers, table, attrs), reference=fit, X=rows)
+    kept = {} if sample_weight is None else {SAMPLE_WEIGHT: np.array(sample_weight)}
+    kept |= {} if sample.allowed is None else {ALLOWED: sample.allowed.astype(np.int8)}
+    tree = _tree(runs, numbers, table, kept, attrs)
+    return relabel(tree, reference=fit, X=rows)
 
 
 def _fit(em) -> MixtureParameters:
@@ -204,17 +216,17 @@ def _warn(runs: list[EMRun], n_collapsed: int):
         )
 
 
-def _tree(runs: list[EMRun], numbers, table: Table, attrs) -> xr.DataTree:
+def _tree(runs: list[EMRun], numbers, table: Table, kept, attrs) -> xr.DataTree:
     """Lay the replicates that did not collapse out like the draws of one chain."""
     pairs = zip(runs, numbers, strict=True)
-    kept = [pair for pair in pairs if pair[0].status is not Status.COLLAPSED]
-    parameters = [run.parameters for run, _ in kept]
+    good = [pair for pair in pairs if pair[0].status is not Status.COLLAPSED]
+    parameters = [run.parameters for run, _ in good]
     stats = {
-        "log_likelihood": [run.log_likelihood for run, _ in kept],
-        "converged": [run.status is Status.CONVERGED for run, _ in kept],
-        "n_iter": [run.n_iter for run, _ in kept],
-        "gradient_norm": [run.gradient_norm for run, _ in kept],
-        "replicate": [number for _, number in kept],
+        "log_likelihood": [run.log_likelihood for run, _ in good],
+        "converged": [run.status is Status.CONVERGED for run, _ in good],
+        "n_iter": [run.n_iter for run, _ in good],
+        "gradient_norm": [run.gradient_norm for run, _ in good],
+        "replicate": [number for _, number in good],
     }
     groups = {
         POSTERIOR: {
@@ -223,7 +235,7 @@ def _tree(runs: list[EMRun], numbers, table: Table, attrs) -> xr.DataTree:
         },
         SAMPLE_STATS: {name: np.array(values)[None] for name, values in stats.items()},
         "observed_data": {"x": table.values},
-    }
+    } | ({CONSTANT_DATA: kept} if kept else {})
     names = list(parameters[0].feature_names)
     coords = {
         COMPONENT: list(parameters[0].components),
@@ -232,7 +244,8 @@ def _tree(runs: list[EMRun], numbers, table: Table, attrs) -> xr.DataTree:
         OBSERVATION: table.obs_ids,
     }
     dims = {name: list(each) for name, each in DIMS.items()}
-    dims["x"] = [OBSERVATION, FEATURE]
+    dims |= {"x": [OBSERVATION, FEATURE], SAMPLE_WEIGHT: [OBSERVATION]}
+    dims[ALLOWED] = [OBSERVATION, COMPONENT]
     return build_posterior(groups, coords, dims, attrs)
 
 

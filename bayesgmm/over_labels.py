@@ -81,6 +81,13 @@ def average_over_labels(
         labels, `X` has other features than the posterior, or `n_draws` is not from 1 to
         the number of draws.
     """
+    if not callable(function):
+        raise InputError(
+            "function",
+            "be a function (labels, X)",
+            f"a {type(function).__name__}",
+            "For example `lambda labels, X: np.bincount(labels + 1).max()`.",
+        )
     draws = read_mixtures(posterior, noisy=True)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     n_draws = min(N_DRAWS, draws.n_draws) if n_draws is None else n_draws

@@ -32,15 +32,20 @@ def read_columns(data: Any, table: Table) -> Table:
 
 def _numeric(data: Any) -> Any:
     """Return the columns of numbers and truth values of a data frame."""
-    frame = nw.from_native(data, eager_only=True, pass_through=True)
+    try:
+        frame = nw.from_native(data, eager_only=True, pass_through=True)
+    except nw.exceptions.DuplicateError:
+        return data  # which `check_table` refuses
     if not isinstance(frame, nw.DataFrame):
         return data
-    kept = frame.select(nw.selectors.numeric() | nw.selectors.boolean())
+    frame = frame.with_columns(nw.selectors.boolean().cast(nw.Float64))
+    kept = frame.select(nw.selectors.numeric())
     if not kept.columns:
+        others = ", ".join(map(repr, frame.columns)) or "none"
         raise InputError(
             "data",
             "have a column of numbers",
-            f"columns {', '.join(map(repr, frame.columns))} of other kinds",
+            f"other columns: {others}",
             "Encode them as numbers, for example by `pandas.get_dummies`.",
         )
     return kept.to_native()

@@ -280,6 +280,17 @@ def test_weight_zero_is_the_row_absent(X, one, kind, weight_kind):
     assert (np.abs(ours["means"].values[0] / expected - 1) < 0.17).all()
 
 
+def test_weights_and_known_labels_are_kept(faithful, weighted):
+    em, times = weighted
+    labels = np.full(len(faithful), -1)
+    labels[:2] = em.predict(faithful.iloc[:2])
+    known = {"sample_weight": times, "labels": labels}
+    replicates = resample(em, faithful, "weighted_likelihood", 10, **known)
+    assert (bg.draw_labels(replicates)[..., :2] == labels[:2]).all()
+    size = bg.profile(replicates).draws["size"].sum("component")
+    np.testing.assert_allclose(size, times.sum())
+
+
 def test_parts_of_an_observation_cannot_be_left_out(X, one):
     with pytest.raises(InputError, match=r"`sample_weight`.*whole numbers.*got 0\.5"):
         resample(one, X, "jackknife", sample_weight=np.full(len(X), 0.5))

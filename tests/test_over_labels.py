@@ -126,6 +126,11 @@ def test_what_is_no_average_is_refused(posterior, function, text):
         bg.average_over_labels(function, posterior)
 
 
+def test_what_is_no_function_is_refused(posterior):
+    with pytest.raises(InputError, match="be a function .* got a DataTree"):
+        bg.average_over_labels(posterior, centre_of_first)
+
+
 def test_replicates_of_a_jackknife_are_refused(posterior):
     tree = posterior.copy()
     tree["posterior"].attrs["standard_error_factor"] = 5.0

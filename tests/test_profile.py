@@ -14,6 +14,7 @@ from bayesgmm.errors import InputError
 NEAR = {**synthetic.TWO_GROUPS, "means": [[-0.6, 0.0], [0.6, 0.5]]}
 N = 40
 WEIGHT = np.linspace(0.5, 2.0, N)
+FEW = np.arange(N) > 4
 
 
 def build(truth=NEAR, n=N, n_draws=30, names=None):
@@ -30,7 +31,9 @@ def named(posterior, group, **coords):
 
 
 def weighted(posterior):
-    return synthetic.changed(posterior, "constant_data", sample_weight=("obs_id", WEIGHT))
+    return synthetic.changed(
+        posterior, "constant_data", sample_weight=("obs_id", WEIGHT)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,9 @@ def test_rows_of_the_fit_have_its_weights_in_any_order(posterior):
 def test_weights_of_other_rows_must_be_said_if_the_fit_had_some(posterior):
     tree = weighted(posterior)
     X = tree["constant_data"]["X"].values[::-1]
-    message = "fit, which was weighted; got none, and 40 such rows, the first at 0. Give"
+    message = (
+        "fit, which was weighted; got none, and 40 such rows, the first at 0. Give"
+    )
     with pytest.raises(InputError, match="`sample_weight` must be given .*" + message):
         bg.profile(tree, X=X)
     with pytest.raises(InputError, match="`sample_weight` must be finite"):
@@ -281,6 +286,13 @@ def test_other_frames_and_nullable_columns(posterior, extra):
     expected = bg.profile(posterior, extra[["revenue", "member"]])
     other = bg.profile(posterior, polars.from_pandas(extra))
     pd.testing.assert_frame_equal(other.table, expected.table)
+    missing, again = (
+        bg.profile(
+            posterior, extra.assign(member=extra["member"].astype(kind).where(FEW))
+        )
+        for kind in (float, "boolean")
+    )
+    pd.testing.assert_frame_equal(again.table, missing.table)
     nullable = extra.convert_dtypes()
     again = bg.profile(posterior, nullable)
     pd.testing.assert_frame_equal(again.table, expected.table)
@@ -289,6 +301,11 @@ def test_other_frames_and_nullable_columns(posterior, extra):
 def test_bad_input_is_refused(posterior, extra):
     with pytest.raises(InputError, match="`data` must have a column of numbers"):
         bg.profile(posterior, extra[["city"]])
+    with pytest.raises(InputError, match="got other columns: none"):
+        bg.profile(posterior, extra[[]])
+    twice = extra[["revenue", "revenue"]]
+    with pytest.raises(InputError, match="`data` must have a different name for every"):
+        bg.profile(posterior, twice)
     with pytest.raises(InputError, match="only missing values in 'none'"):
         bg.profile(posterior, extra.assign(none=np.nan))
     with pytest.raises(InputError, match="`data` must be finite; got 1 non-finite"):

@@ -41,7 +41,11 @@ CASES = {
     "some without their names": (IDS, X[:4], [-1] * 4),
     "under other names": (IDS, FRAME.set_axis(IDS[::-1]), range(6)),
     "some under other names": (IDS, FRAME.set_axis(IDS[::-1])[1:], [-1] * 5),
-    "old and new": (IDS, pd.concat([FRAME[2:4], FRAME[:1].set_axis(["d"])]), [2, 3, -1]),
+    "old and new": (
+        IDS,
+        pd.concat([FRAME[2:4], FRAME[:1].set_axis(["d"])]),
+        [2, 3, -1],
+    ),
     "one edited by name": (IDS, edited(FRAME), [0, -1, 2, 3, 4, 5]),
     "names that are not unique": (
         [*IDS[:4], "c0", "c5"],

@@ -38,7 +38,8 @@ def similarity(
     posterior : xarray.DataTree, DataArray or array of shape (n_draws, n_observations)
         Draws of a mixture, or draws of labels. Noise is one component more.
     X : array-like of shape (n_observations, n_features) or data frame, optional
-        By default the rows that the posterior holds, whose known labels stay.
+        Old or new observations, by default the data that the posterior holds. Rows of
+        the fit, known by their index and values, keep their known labels.
     pairs : int or array of int, shape (n_pairs, 2), optional
         How many pairs of rows to take at random, or which, by their places. By default
         all of up to 10,000 rows, and 100,000 pairs of more.
