@@ -44,7 +44,8 @@ def profile(
     data : data frame or array-like of shape (n_observations, n_columns), optional
         Numbers to describe, also such as the mixture was not fitted to, row by row
         those of the mixture. Truth values count as 0 and 1, missing values are left
-        out column by column, and columns of other kinds are ignored. By default the features.
+        out column by column, and columns of other kinds are ignored. By default the
+        features.
     X : array-like of shape (n_observations, n_features) or data frame, optional
         Old or new observations, by default the data that the posterior holds. Rows of
         the fit, known by their index and values, keep their known labels and weights.

@@ -38,8 +38,7 @@ def _numeric(data: Any) -> Any:
         return data  # which `check_table` refuses
     if not isinstance(frame, nw.DataFrame):
         return data
-    frame = frame.with_columns(nw.selectors.boolean().cast(nw.Float64))
-    kept = frame.select(nw.selectors.numeric())
+    kept = frame.select(nw.selectors.numeric() | nw.selectors.boolean())
     if not kept.columns:
         others = ", ".join(map(repr, frame.columns)) or "none"
         raise InputError(
@@ -48,4 +47,4 @@ def _numeric(data: Any) -> Any:
             f"other columns: {others}",
             "Encode them as numbers, for example by `pandas.get_dummies`.",
         )
-    return kept.to_native()
+    return kept.with_columns(nw.selectors.boolean().cast(nw.Float64)).to_native()

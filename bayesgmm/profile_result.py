@@ -115,7 +115,8 @@ class Profile:
         n_components, n_draws = len(self.components), len(self._samples("size"))
         of = "the population of " if self.population else ""
         title = (
-            f"{_count(n_components, 'component')} of {of}{_count(self.n_observations, 'row')}, "
+            f"{_count(n_components, 'component')} of "
+            f"{of}{_count(self.n_observations, 'row')}, "
             f"from {_count(n_draws, 'draw')} of labels: "
             f"means and {self.probability:.0%} intervals"
         )

@@ -130,6 +130,7 @@ def test_known_rows_are_known():
     near = {**synthetic.TWO_GROUPS, "means": [[-0.6, 0.0], [0.6, 0.5]]}
     X = synthetic.observations(near, 40, rng)
     posterior = synthetic.tree(X, [synthetic.perturbed(near, 50, rng, 0.3)], lp=False)
+    posterior = synthetic.resolved(posterior)
     likely = bg.membership(posterior)
     doubt = np.argsort(likely["margin"].values)[:5]
     labels = np.full(40, -1)

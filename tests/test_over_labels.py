@@ -127,7 +127,7 @@ def test_what_is_no_average_is_refused(posterior, function, text):
 
 
 def test_what_is_no_function_is_refused(posterior):
-    with pytest.raises(InputError, match="be a function .* got a DataTree"):
+    with pytest.raises(InputError, match=r"be a function .* got a DataTree"):
         bg.average_over_labels(posterior, centre_of_first)
 
 
