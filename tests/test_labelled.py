@@ -152,6 +152,12 @@ def test_ways_to_say_unknown(unknown):
         )
 
 
+def test_labels_may_be_bytes_and_come_from_confident_labels():
+    """An image's labels cannot hold -1; rows left undecided are -2."""
+    assert_array_equal(check_labels(np.uint8([1, 0]), 2, 2), allowed_by([1, 0]))
+    assert_array_equal(check_labels([1, -2, 0], 3, 2), allowed_by([1, -1, 0]))
+
+
 def test_weight_two_is_the_row_twice_and_weight_zero_the_row_absent():
     weight = np.arange(len(X)) % 3
     a = GaussianMixture(2, random_state=0).fit(X, sample_weight=weight, labels=SOME)

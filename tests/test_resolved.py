@@ -11,6 +11,9 @@ from bayesgmm import InputError
 ASK = {
     "membership": bg.membership,
     "profile": bg.profile,
+    "ellipses": lambda posterior: bg.plot_ellipses(
+        posterior["constant_data"]["X"].values, posterior
+    ),
     "rename": lambda posterior: bg.rename(posterior, {0: "low"}),
     "align_to": lambda posterior: bg.align_to(posterior, bg.relabel(posterior)),
     "from_posterior": bg.Priors.from_posterior,
@@ -18,9 +21,12 @@ ASK = {
 
 
 def draws_of(n_components):
-    three = synthetic.THREE_GROUPS
-    truth = {name: np.array(x)[:n_components] for name, x in three.items()}
-    truth["weights"] = truth["weights"] / truth["weights"].sum()
+    k = n_components
+    truth = {
+        "weights": np.full(k, 1 / k),
+        "means": [[-6.0, 0.0], [0.0, 1.0], [5.0, 2.0]][:k],
+        "covariances": [np.eye(2)] * k,
+    }
     rng = np.random.default_rng(0)
     X = synthetic.observations(truth, 30, rng)
     return synthetic.tree(X, [synthetic.perturbed(truth, 5, rng, 0.2)], lp=False)
@@ -74,8 +80,8 @@ def test_rows_of_no_component_have_names_of_their_own():
         posterior["constant_data"]
         .to_dataset()
         .assign(
-            noise_corner=("feature", [-9.0]),
-            noise_edges=(("feature_bis", "feature"), [[18.0]]),
+            noise_corner=("feature", [-9.0, -9.0]),
+            noise_edges=(("feature_bis", "feature"), 18.0 * np.eye(2)),
         )
     )
     named = bg.rename(noisy, ["low", "high"])

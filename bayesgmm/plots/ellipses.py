@@ -29,6 +29,7 @@ from bayesgmm.plots._style import (
     thin,
 )
 from bayesgmm.posterior import Draws, read_draws
+from bayesgmm.relabel.resolved import check_resolved
 from bayesgmm.validation import check_features, check_table
 
 N_DRAWS = 200
@@ -74,12 +75,15 @@ def plot_ellipses(
     Raises
     ------
     InputError
-        If there are not two features, or neither `posterior` nor `em`.
+        If there are not two features, neither `posterior` nor `em`, or labels have not
+        been resolved.
     """
     check_given(posterior, em)
     table = check_table(X)
     check_probability("probability", probability)
     draws = None if posterior is None else read_draws(posterior)
+    if posterior is not None:
+        check_resolved(posterior)
     fit = None if em is None else as_parameters(em)
     for known in filter(None, (draws, fit)):
         check_features(table, known.feature_names, named=False)
