@@ -33,10 +33,8 @@ def test_the_reference_may_be_labels_or_a_posterior(switching, method):
     assert found["posterior"]["component"].values.tolist() == ["c", "a", "b"]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_labels_that_are_known_keep_their_places(switching, method):
-    """Rows of the middle group are known to be of component 2, which stays."""
-    _, clean, _ = switching
+def middle_known(clean):
+    """Return draws whose rows in the middle are known to be of component 2."""
     rng = np.random.default_rng(0)
     turn = np.array([2, 0, 1])
     orders = turn[np.where(rng.random((2, 30, 1)) < 0.5, [0, 1, 2], [1, 0, 2])]
@@ -47,13 +45,26 @@ def test_labels_that_are_known_keep_their_places(switching, method):
     tree["constant_data"].dataset = data.assign(
         allowed=(("obs_id", "component"), allowed)
     )
-    found = bg.relabel(tree, method)
+    return tree, middle[:, 0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_labels_that_are_known_keep_their_places(switching, method):
+    """Component 2 stays where it is, the other two change places."""
+    found = bg.relabel(middle_known(switching[1])[0], method)
     means = found["posterior"]["means"].values[..., 0]
     assert (abs(means[..., 2]) < 2).all()
     sides = np.sign(means[..., :2]).reshape(-1, 2)
     assert len(np.unique(sides, axis=0)) == 1
     assert (found["relabelling"]["permutation"][..., 2] == 2).all()
     assert found["relabelling"].attrs["switch_rate"] > 0.2
+
+
+def test_components_of_which_the_reference_knows_no_row_are_not_sure(switching):
+    tree, middle = middle_known(switching[1])
+    found = bg.relabel(tree, reference=np.where(middle, 2, -1))["relabelling"]
+    assert (found["permutation"] == [0, 1, 2]).all()
+    assert (found["confidence"] == 0).all()
 
 
 def two_groups(change):

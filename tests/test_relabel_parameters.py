@@ -8,7 +8,7 @@ from relabelling import THREE, of_parameters, parameters
 
 import bayesgmm as bg
 from bayesgmm.posterior import read_draws
-from bayesgmm.relabel.parameters import read_parameters
+from bayesgmm.relabel.parameters import feature_names, features, read_parameters
 from bayesgmm.relabel.pivotal import order, point_process, pra
 
 # -- with a pivot, in clusters -----------------------------------------
@@ -41,6 +41,29 @@ def test_parameters_are_compared_in_units_of_their_spread(switching):
     )
     found = bg.relabel(tree, "pra", truth)["posterior"]["weights"]
     np.testing.assert_array_equal(found, clean["posterior"]["weights"])
+
+
+def test_components_are_told_apart_by_means_spreads_and_correlations():
+    rng = np.random.default_rng(0)
+    truth = {
+        "weights": [0.5, 0.5],
+        "means": [[1.0, 2.0, 3.0]] * 2,
+        "covariances": [[[1.0, 0.6, 0.0], [0.6, 4.0, -3.0], [0.0, -3.0, 9.0]]] * 2,
+    }
+    chain = synthetic.perturbed(truth, 3, rng)
+    chain[2][1, 1] = 1.0  # all correlations are 1
+    draws = read_draws(synthetic.tree(np.zeros((2, 3)), [chain], lp=False))
+    found = dict(zip(feature_names("abc"), features(draws).T, strict=True))
+    covariances = chain[2]
+    np.testing.assert_array_equal(found["mean of b"].T, chain[1][..., 1])
+    expected = np.log(covariances[..., 2, 2])
+    np.testing.assert_allclose(found["log-variance of c"].T, expected)
+    z = found["z of the correlation of a and b"].T
+    np.testing.assert_allclose(np.tanh(z[0]), 0.3)
+    assert 10 < z[1, 1] < 20  # and not infinite
+    np.testing.assert_allclose(
+        np.tanh(found["z of the correlation of b and c"].T[2]), -0.5
+    )
 
 
 @pytest.mark.parametrize("method", ["pra", "point_process"])
