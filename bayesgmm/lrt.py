@@ -150,7 +150,7 @@ def sequential_likelihood_ratio_tests(
     random_state: Any = None,
     progress: bool = True,
 ) -> tuple[LikelihoodRatioTest, ...]:
-    """Test 1 against 2 components, 2 against 3, ... until a test does not reject.
+    """Test 1 against 2 components, 2 against 3, until a test does not reject.
 
     Parameters
     ----------

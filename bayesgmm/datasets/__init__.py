@@ -106,11 +106,11 @@ def load(name: str) -> pd.DataFrame:
 
     Notes
     -----
-    galaxies : row 77, counted from 0, is 26.960. The copy in R's MASS has 26.690
-        there, a typing error that its own help page states; both versions
-        circulate, and fits differ.
-    penguins : rows 3 and 271, which lack all four measurements, are left out.
-    iris : the values of Fisher's paper, as in R. The copy at UCI differs in two rows.
+    - galaxies: row 77, counted from 0, is 26.960. The copy in R's MASS has 26.690
+      there, a typing error that its own help page states; both versions circulate,
+      and fits differ.
+    - penguins: rows 3 and 271, which lack all four measurements, are left out.
+    - iris: the values of Fisher's paper, as in R. The copy at UCI differs in two rows.
     """
     entry, table = _read(name)
     return table.loc[:, list(entry.measurements)]
