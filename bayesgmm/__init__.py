@@ -55,15 +55,27 @@ if TYPE_CHECKING:
     from bayesgmm.partitions.similarity import similarity as similarity
     from bayesgmm.pipeline import Analysis as Analysis
     from bayesgmm.pipeline import fit as fit
+    from bayesgmm.plots.calibration import plot_calibration as plot_calibration
+    from bayesgmm.plots.combination import plot_combination as plot_combination
     from bayesgmm.plots.comparison import plot_comparison as plot_comparison
     from bayesgmm.plots.density import plot_density as plot_density
     from bayesgmm.plots.diagnosis import plot_diagnosis as plot_diagnosis
     from bayesgmm.plots.ellipses import plot_ellipses as plot_ellipses
+    from bayesgmm.plots.loo import plot_loo as plot_loo
     from bayesgmm.plots.membership import plot_membership as plot_membership
+    from bayesgmm.plots.optima import plot_optima as plot_optima
+    from bayesgmm.plots.pairs import plot_pairs as plot_pairs
     from bayesgmm.plots.prior import plot_prior as plot_prior
+    from bayesgmm.plots.prior_posterior import (
+        plot_prior_posterior as plot_prior_posterior,
+    )
     from bayesgmm.plots.prior_predictive import (
         plot_prior_predictive as plot_prior_predictive,
     )
+    from bayesgmm.plots.profile import plot_profile as plot_profile
+    from bayesgmm.plots.selection import plot_selection as plot_selection
+    from bayesgmm.plots.similarity import plot_similarity as plot_similarity
+    from bayesgmm.plots.ternary import plot_ternary as plot_ternary
     from bayesgmm.prior_sampling import sample_prior as sample_prior
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.priors import default_priors as default_priors
@@ -126,13 +138,23 @@ _HOME = {
     "merge_components": "combine",
     "partition": "partitions.point",
     "partition_distance": "partitions.losses",
+    "plot_calibration": "plots.calibration",
+    "plot_combination": "plots.combination",
     "plot_comparison": "plots.comparison",
     "plot_density": "plots.density",
     "plot_diagnosis": "plots.diagnosis",
     "plot_ellipses": "plots.ellipses",
+    "plot_loo": "plots.loo",
     "plot_membership": "plots.membership",
+    "plot_optima": "plots.optima",
+    "plot_pairs": "plots.pairs",
     "plot_prior": "plots.prior",
+    "plot_prior_posterior": "plots.prior_posterior",
     "plot_prior_predictive": "plots.prior_predictive",
+    "plot_profile": "plots.profile",
+    "plot_selection": "plots.selection",
+    "plot_similarity": "plots.similarity",
+    "plot_ternary": "plots.ternary",
     "predictive_density": "log_score",
     "profile": "profile",
     "relabel": "relabel",

@@ -83,6 +83,13 @@ class TestDensity:
         plot_density(X, em=EM, ax=ax)
         assert ax.get_xlabel() == "eruptions"
 
+    def test_the_marker_of_a_component_is_at_its_top(self, ax):
+        plot_density(X, em=EM, feature="waiting", ax=ax)
+        curve = line(ax, "group 1")
+        (top,) = curve.get_markevery()
+        assert curve.get_marker() == "^"
+        assert curve.get_xdata()[top] == pytest.approx(79.97, abs=0.2)
+
     def test_an_unknown_feature_is_refused(self):
         with pytest.raises(InputError, match="Did you mean 'waiting'"):
             plot_density(X, em=EM, feature="wating")
@@ -269,6 +276,16 @@ class TestComparison:
         assert len(names) == 10
         assert not any("correlation" in name for name in names)
 
+    def test_a_bootstrap_stands_below_the_posterior(self, ax, posterior):
+        comparison = compare(EM, posterior, X, bootstrap=posterior)
+        plot_comparison(comparison, ax=ax)
+        above, below = (c for c in ax.collections if isinstance(c, LineCollection))
+        upper, lower = (np.array(c.get_segments()) for c in (above, below))
+        np.testing.assert_allclose(upper[..., 0], lower[..., 0])
+        assert (lower[..., 1] > upper[..., 1]).all()
+        texts = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert texts[2] == "bootstrap of EM"
+
 
 def all_plots(posterior, ax=None):
     yield plot_density(X, posterior, EM, ax=ax)
@@ -333,9 +350,12 @@ def oklab(rgb):
 
 @pytest.mark.parametrize("sight", SIGHT)
 def test_colours_can_be_told_apart(sight):
-    """A step of 0.02 in OKLab is just visible; every pair is five such steps apart."""
+    """A step of 0.02 in OKLab is just visible; the first six are five such apart."""
     seen = [oklab(SIGHT[sight] @ linear(colour)) for colour in _style.COLOURS]
-    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 0.1
+    apart = [np.linalg.norm(a - b) for a, b in combinations(seen[:6], 2)]
+    assert min(apart) > 0.1
+    apart = [np.linalg.norm(a - b) for a, b in combinations(seen, 2)]
+    assert min(apart) > 0.07
 
 
 def test_colours_stand_out_from_white_and_from_black():

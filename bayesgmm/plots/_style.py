@@ -1,9 +1,10 @@
-"""What all pictures share: one colour and one marker a component, and a place to draw.
+"""What all pictures share: a colour and a marker for each component, a place to draw.
 
 Nothing here changes matplotlib's settings. Text and outlines take the colours that
 the user's style gives them, so pictures read on light and on dark ground.
 """
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,31 @@ from matplotlib.lines import Line2D
 
 from bayesgmm.errors import InputError
 
-# Found by a search for the largest smallest distance in OKLab, over all pairs, with
+# Found by searches for the largest smallest distance in OKLab, over all pairs, with
 # normal and with red-, green- and blue-blind sight (Machado et al. 2009), among the
-# colours that stand out from white and from near-black alike.
-COLOURS = ("#0072B2", "#D55E00", "#46AB84", "#C976EA", "#AE255F", "#7922F9")
+# colours that stand out from white and from near-black alike: first six, then four more
+# beside them. From the eleventh component on colours come again, with other markers.
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#46AB84",
+    "#C976EA",
+    "#AE255F",
+    "#7922F9",
+    "#E98406",
+    "#5A5501",
+    "#3D4BA2",
+    "#AE5ADE",
+)
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 NEUTRAL = "#808080"
+# From dark to bright without a step back, so that it reads in grey as well.
+HEAT = "viridis"
 EM_DASHES = (0, (4, 2))
 # Above this many rows, artists drawn once a row become pixels: files stay small.
 MANY_ROWS = 1000
+# Letters in a line of a name.
+NAME_WIDTH = 26
 # More rows than these, evenly spread, are not drawn: they would only cover each other.
 MOST_ROWS = 5000
 
@@ -53,6 +70,11 @@ def check_given(posterior: Any, em: Any) -> None:
         )
 
 
+def wrap(name: Any) -> str:
+    """Return a name in two lines at most, so that it does not push the picture away."""
+    return fill(str(name), NAME_WIDTH, max_lines=2, placeholder=" …")
+
+
 def open_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
     """Return `ax` with its figure, or a new one of `size` inches."""
     if ax is None:
@@ -63,6 +85,47 @@ def open_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]
         figure = ax.figure.figure
     ax.spines[["top", "right"]].set_visible(False)
     return figure, ax
+
+
+def open_grid(
+    ax: Any, n_axes: int, n_columns: int, size: tuple[float, float], **sharing: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return the axes in `ax` with their figure, or new ones, row by row.
+
+    Parameters
+    ----------
+    ax : axes, any nesting of them, or None
+    n_axes, n_columns : int
+    size : pair of float
+        Of one of them, in inches.
+    **sharing : of `pyplot.subplots`
+    """
+    n_columns = min(n_axes, n_columns)
+    n_rows = -(-n_axes // n_columns)
+    if ax is None:
+        from matplotlib import pyplot
+
+        inches = size[0] * n_columns, size[1] * n_rows
+        options = sharing | {"layout": "constrained", "squeeze": False}
+        _, ax = pyplot.subplots(n_rows, n_columns, figsize=inches, **options)
+        for spare in ax.flat[n_axes:]:
+            spare.remove()
+        ax = ax.flat[:n_axes]
+    axes = list(np.ravel(np.asarray(ax, dtype=object)))
+    if len(axes) != n_axes:
+        raise InputError(
+            "ax",
+            f"hold {n_axes} axes",
+            f"{len(axes)}",
+            f"For example `matplotlib.pyplot.subplots({n_rows}, {n_columns})[1]`.",
+        )
+    return open_axes(axes[0], size)[0], [open_axes(each, size)[1] for each in axes]
+
+
+def legend_beside(ax: Axes, *handles_and_texts: Any) -> None:
+    """Explain what is drawn to the right of `ax`, where nothing can be covered."""
+    outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    ax.legend(*handles_and_texts, frameon=False, fontsize="small", **outside)
 
 
 def thin(n_present: int, n_wanted: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """EM beside the posterior, parameter by parameter, in units of what is not known."""
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,19 @@ from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes
 # With more parameters than this, those that differ most are drawn.
 MOST_PARAMETERS = 30
 ROW_INCHES = 0.24
+# Letters of a name in a line.
+WIDEST = 48
+# Of a row, how far the bootstrap is below the posterior.
+BELOW = 0.28
 
 
 def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     """Plot where EM lies within the posterior of each parameter.
 
     The line of a parameter is its posterior interval, the dot on it the posterior mean,
-    the diamond EM. All are shown as distances from the posterior mean in posterior
-    standard deviations, so that units do not matter.
+    the diamond EM, the thin line below the interval of its bootstrap if there is one.
+    All are shown as distances from the posterior mean in posterior standard deviations,
+    so that units do not matter.
 
     Parameters
     ----------
@@ -46,11 +52,17 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     ax.scatter(np.zeros(len(places)), places, s=22, c=colours, zorder=3)
     diamond = {"marker": "D", "facecolors": "none", "edgecolors": ink()}
     ax.scatter(em, places, s=26, linewidths=1.1, zorder=4, **diamond)
+    resampled = "bootstrap_lower" in shown
+    if resampled:
+        low, high = (_standardise(shown, f"bootstrap_{x}") for x in ("lower", "upper"))
+        ax.hlines(places + BELOW, low, high, color=ink(), linewidth=0.9)
     names = [parameter_name(index) for index in shown.index]
-    ax.set_yticks(places, names, fontsize="small")
+    texts = [fill(name, WIDEST, max_lines=2, placeholder=" …") for name in names]
+    small = "small" if texts == names else "x-small"
+    ax.set_yticks(places, texts, fontsize=small)
     ax.set(ylim=(len(shown) - 0.4, -0.6))
     ax.set_xlabel("posterior sd from the posterior mean", fontsize="small")
-    _draw_legend(ax, len(shown), len(table))
+    _draw_legend(ax, len(shown), len(table), resampled)
     return figure
 
 
@@ -77,16 +89,21 @@ def _places(shown, table) -> list[int]:
     return every.get_indexer(shown.index.get_level_values(COMPONENT)).tolist()
 
 
-def _draw_legend(ax, n_shown, n_all):
+def _draw_legend(ax, n_shown, n_all, resampled):
     """Explain the marks above the picture; say so if parameters are left out."""
     line = legend_line(color=ink(), linewidth=2.2, marker="o", markersize=4.5)
     diamond = {"marker": "D", "markerfacecolor": "none", "linestyle": "none"}
+    handles = [line, legend_line(color=ink(), markersize=5, **diamond)]
+    texts = [f"posterior mean, {INTERVAL_PROBABILITY:.0%} interval", "EM"]
+    if resampled:
+        handles.append(legend_line(color=ink(), linewidth=0.9))
+        texts.append("bootstrap of EM")
     ax.legend(
-        [line, legend_line(color=ink(), markersize=5, **diamond)],
-        [f"posterior mean, {INTERVAL_PROBABILITY:.0%} interval", "EM"],
+        handles,
+        texts,
         frameon=False,
         fontsize="small",
-        ncols=2,
+        ncols=3,
         loc="lower left",
         bbox_to_anchor=(0, 1),
         borderaxespad=0,

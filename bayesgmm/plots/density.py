@@ -11,18 +11,21 @@ from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
 from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import group_names
-from bayesgmm.parameters import as_parameters
+from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.plots._style import (
     EM_DASHES,
     MANY_ROWS,
     NEUTRAL,
     check_given,
     component_colour,
+    component_marker,
     ink,
+    legend_beside,
     open_axes,
     thin,
+    wrap,
 )
-from bayesgmm.posterior import read_mixtures
+from bayesgmm.posterior import Draws, read_mixtures
 from bayesgmm.validation import Table, check_features, check_table
 
 N_GRID = 400
@@ -74,14 +77,30 @@ def plot_density(
     column = table.feature_names.index(
         check_choice("feature", name, table.feature_names)
     )
-    x = np.asarray(table.values[:, column], dtype=np.float64)
-    grid = grid_over(x)
     draws = None if posterior is None else read_mixtures(posterior)
     fit = None if em is None else as_parameters(em)
-    curves = _posterior_curves(table, draws, column, grid)
-    em_curves = _em_curves(table, fit, column, grid)
+    for known in filter(None, (draws, fit)):
+        check_features(table, known.feature_names, named=False)
+    figure, ax = open_axes(ax, (7.6, 3.8))
+    draw_margin(ax, table, draws, fit, column)
+    ax.set(xlabel=name, ylabel="density")
+    legend_beside(ax)
+    return figure
+
+
+def draw_margin(
+    ax: Axes,
+    table: Table,
+    draws: Draws | None,
+    fit: MixtureParameters | None,
+    column: int,
+) -> None:
+    """Draw one feature of the data and of a mixture, with labels for a legend."""
+    x = np.asarray(table.values[:, column], dtype=np.float64)
+    grid = grid_over(x)
+    curves = None if draws is None else _posterior_curves(draws, column, grid)
+    em_curves = None if fit is None else _em_curves(fit, column, grid)
     components = em_curves if curves is None else curves.mean(axis=0)
-    figure, ax = open_axes(ax, (6.4, 3.8))
     draw_data(ax, x)
     if draws is None or draws.of_one_size:
         _draw_components(ax, grid, components, group_names(draws, fit))
@@ -90,10 +109,8 @@ def plot_density(
     if em_curves is not None:
         style = {"color": ink(), "linestyle": EM_DASHES, "linewidth": 1.4}
         ax.plot(grid, em_curves.sum(axis=0), label="EM", **style)
-    ax.set(xlabel=name, ylabel="density", xlim=grid[[0, -1]])
+    ax.set_xlim(grid[0], grid[-1])
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize="small")
-    return figure
 
 
 def grid_over(x: Floats, margin: float = 0.08) -> Floats:
@@ -124,19 +141,13 @@ def mixture_parts(weights, means, covariances, column, grid) -> Floats:
     return weights[..., None] * norm.pdf(grid, mean[..., None], sd[..., None])
 
 
-def _posterior_curves(table: Table, draws, column, grid) -> Floats | None:
-    if draws is None:
-        return None
-    check_features(table, draws.feature_names, named=False)
+def _posterior_curves(draws: Draws, column, grid) -> Floats:
     kept = thin(draws.n_samples, N_DRAWS)
     arrays = draws.weights[kept], draws.means[kept], draws.covariances[kept]
     return mixture_parts(*arrays, column, grid)
 
 
-def _em_curves(table: Table, fit, column, grid) -> Floats | None:
-    if fit is None:
-        return None
-    check_features(table, fit.feature_names, named=False)
+def _em_curves(fit: MixtureParameters, column, grid) -> Floats:
     return mixture_parts(fit.weights, fit.means, fit.covariances, column, grid)
 
 
@@ -165,12 +176,15 @@ def draw_data(ax: Axes, x: Floats, **look: Any) -> float:
 
 
 def _draw_components(ax, grid, components, names):
+    """Draw what each adds, with its marker at the top."""
     if len(components) == 1:
         return
     for k, curve in enumerate(components):
         colour = component_colour(k)
         ax.fill_between(grid, curve, color=colour, alpha=0.15, linewidth=0)
-        ax.plot(grid, curve, color=colour, linewidth=1.2, label=names[k])
+        style = {"marker": component_marker(k), "markersize": 5, "linewidth": 1.2}
+        top = [int(curve.argmax())]
+        ax.plot(grid, curve, color=colour, markevery=top, label=wrap(names[k]), **style)
 
 
 def _draw_posterior(ax, grid, densities):

@@ -16,7 +16,7 @@ from bayesgmm.plots._style import (
     component_marker,
     ink,
     legend_line,
-    open_axes,
+    open_grid,
     thin,
 )
 
@@ -55,7 +55,7 @@ def plot_diagnosis(diagnosis: Any, *, ax: Sequence[Axes] | None = None) -> Figur
             "draws of different numbers of them",
             "Diagnose `bayesgmm.condition_on_filled(posterior)`.",
         )
-    figure, pair = _open_pair(ax)
+    figure, pair = open_grid(ax, 2, 1, SIZE, sharex=True, sharey=True)
     for axes, (name, title) in zip(pair, TITLES.items(), strict=True):
         values = traces[name].transpose(*SAMPLE_DIMS, COMPONENT).values
         _draw_traces(axes, values)
@@ -65,18 +65,6 @@ def plot_diagnosis(diagnosis: Any, *, ax: Sequence[Axes] | None = None) -> Figur
     names = [component_name(c) for c in traces[COMPONENT].values]
     _draw_legend(pair[0], names)
     return figure
-
-
-def _open_pair(ax):
-    """Return two axes one above the other with their figure."""
-    if ax is None:
-        from matplotlib import pyplot
-
-        size = (SIZE[0], 2 * SIZE[1])
-        _, ax = pyplot.subplots(
-            2, sharex=True, sharey=True, figsize=size, layout="constrained"
-        )
-    return open_axes(ax[0], SIZE)[0], [open_axes(axes, SIZE)[1] for axes in ax]
 
 
 def _draw_traces(ax, values):

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy.stats import chi2
 
 from bayesgmm._typing import Floats, Quadratics
@@ -24,9 +25,11 @@ from bayesgmm.plots._style import (
     component_colour,
     component_marker,
     ink,
+    legend_beside,
     legend_line,
     open_axes,
     thin,
+    wrap,
 )
 from bayesgmm.posterior import Draws, read_draws
 from bayesgmm.relabel.resolved import check_resolved
@@ -87,18 +90,19 @@ def plot_ellipses(
     fit = None if em is None else as_parameters(em)
     for known in filter(None, (draws, fit)):
         check_features(table, known.feature_names, named=False)
-    x, y = _choose_pair(table.feature_names, features, _point(draws, fit))
-    rows = thin(table.n_observations, MOST_ROWS)
+    pair = _choose_pair(table.feature_names, features, point_of(draws, fit))
     figure, ax = open_axes(ax, (7.2, 4.4))
-    shares = _probabilities(np.ascontiguousarray(table.values[rows]), draws, fit)
-    _draw_rows(ax, table.values[rows][:, [x, y]], shares)
-    _draw_ellipses(ax, draws, fit, [x, y], chi2.ppf(probability, 2))
-    ax.set(xlabel=table.feature_names[x], ylabel=table.feature_names[y])
-    _draw_legend(ax, shares, draws, fit, probability)
+    rows = table.values[thin(table.n_observations, MOST_ROWS)]
+    shares = shares_of(rows, draws, fit)
+    draw_pair(ax, rows, shares, draws, fit, pair, probability)
+    ax.set(xlabel=table.feature_names[pair[0]], ylabel=table.feature_names[pair[1]])
+    legend_beside(ax, *legend_entries(shares, draws, fit, probability))
     return figure
 
 
-def _point(draws: Draws | None, fit: MixtureParameters | None):
+def point_of(
+    draws: Draws | None, fit: MixtureParameters | None
+) -> tuple[Floats, Floats, Floats]:
     """Return weights, means and covariances to choose features by."""
     if fit is not None:
         return fit.weights, fit.means, fit.covariances
@@ -106,7 +110,7 @@ def _point(draws: Draws | None, fit: MixtureParameters | None):
     return draws.weights.mean(0), draws.means.mean(0), draws.covariances.mean(0)
 
 
-def _choose_pair(names, features, point) -> tuple[int, int]:
+def _choose_pair(names, features, point) -> list[int]:
     """Return the places of two features: those asked for, or the clearest pair."""
     if len(names) < 2:
         raise InputError(
@@ -116,16 +120,27 @@ def _choose_pair(names, features, point) -> tuple[int, int]:
             "Use `plot_density` for one feature.",
         )
     if features is None:
-        pairs = combinations(range(len(names)), 2)
-        return min(pairs, key=lambda pair: _overlap(point, list(pair)))
+        pairs = map(list, combinations(range(len(names)), 2))
+        return min(pairs, key=lambda pair: overlap(point, pair))
     first, second = (check_choice("features", name, names) for name in features)
-    return names.index(first), names.index(second)
+    return [names.index(first), names.index(second)]
 
 
-def _overlap(point, pair) -> float:
-    """Bound the error of telling groups apart by two features (Bhattacharyya 1943)."""
+def overlap(point: tuple[Floats, Floats, Floats], columns: list[int]) -> float:
+    """Bound the error of telling groups apart by some features.
+
+    Parameters
+    ----------
+    point : weights, means and covariances
+    columns : list of int
+
+    References
+    ----------
+    .. [1] A. Bhattacharyya (1943), *On a measure of divergence between two statistical
+       populations*, Bull. Calcutta Math. Soc. 35:99-109.
+    """
     weights, means, covariances = point
-    means, covariances = means[:, pair], covariances[:, pair][:, :, pair]
+    means, covariances = means[:, columns], covariances[:, columns][:, :, columns]
     log_det = np.linalg.slogdet(covariances)[1]
     total = 0.0
     for j, k in combinations(range(len(weights)), 2):
@@ -136,8 +151,9 @@ def _overlap(point, pair) -> float:
     return total
 
 
-def _probabilities(X, draws: Draws | None, fit: MixtureParameters | None) -> Floats:
+def shares_of(X: Floats, draws: Draws | None, fit: MixtureParameters | None) -> Floats:
     """Return p(k | x_n) averaged over draws, or by EM where there are none."""
+    X = np.ascontiguousarray(X)
     if draws is None:
         assert fit is not None
         return responsibilities(X, fit.quadratics)
@@ -147,8 +163,30 @@ def _probabilities(X, draws: Draws | None, fit: MixtureParameters | None) -> Flo
     return np.concatenate([block.mean(axis=0) for _, block in blocks])
 
 
-def _draw_rows(ax, points, shares):
-    """Draw rows in the colour and marker of their group; hollow if in doubt."""
+def draw_pair(
+    ax: Axes,
+    rows: Floats,
+    shares: Floats,
+    draws: Draws | None,
+    fit: MixtureParameters | None,
+    pair: list[int],
+    probability: float,
+) -> None:
+    """Draw two features of rows, and what `probability` of each group is within."""
+    draw_rows(ax, rows[:, pair], shares)
+    _draw_ellipses(ax, draws, fit, pair, chi2.ppf(probability, 2))
+
+
+def draw_rows(ax: Axes, points: Floats, shares: Floats) -> None:
+    """Draw rows in the colour and marker of their group; hollow if in doubt.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    points : array of shape (n_rows, 2)
+    shares : array of shape (n_rows, n_components)
+        Probabilities of the groups.
+    """
     labels, doubts = shares.argmax(axis=1), 1 - shares.max(axis=1)
     pixels = len(points) > MANY_ROWS
     size, opacity = (6, 0.45) if pixels else (18, 0.65)
@@ -191,14 +229,19 @@ def _draw_ellipses(ax, draws, fit, pair, radius2):
     ax.autoscale_view()
 
 
-def _draw_legend(ax, shares, draws, fit, probability):
-    """Explain groups, hollow rows and ellipses."""
+def legend_entries(
+    shares: Floats,
+    draws: Draws | None,
+    fit: MixtureParameters | None,
+    probability: float,
+) -> tuple[list[Line2D], list[str]]:
+    """Return what explains groups, hollow rows and ellipses."""
     plain = {"linestyle": "none", "markeredgewidth": 0}
     handles = [
         legend_line(color=component_colour(k), marker=component_marker(k), **plain)
         for k in range(shares.shape[1])
     ]
-    texts = group_names(draws, fit)
+    texts = list(map(wrap, group_names(draws, fit)))
     if (shares.max(axis=1) < SURE).any():
         hollow = {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}
         handles.append(legend_line(color=ink(), markersize=7, **hollow))
@@ -209,5 +252,4 @@ def _draw_legend(ax, shares, draws, fit, probability):
     if fit is not None:
         handles.append(legend_line(color=ink(), linestyle=EM_DASHES))
         texts.append(f"{probability:.0%} of a group, EM")
-    outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-    ax.legend(handles, texts, frameon=False, fontsize="small", **outside)
+    return handles, texts

@@ -5,7 +5,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import COMPONENT, OBSERVATION
@@ -15,9 +14,13 @@ from bayesgmm.plots._style import (
     MANY_ROWS,
     MOST_ROWS,
     component_colour,
+    component_marker,
     ink,
+    legend_beside,
+    legend_line,
     open_axes,
     thin,
+    wrap,
 )
 
 # Rows more certain than this are counted, not drawn, but so many are drawn always.
@@ -25,6 +28,7 @@ CERTAIN = 0.99
 FEWEST_ROWS = 20
 # Up to here rows are bars with a gap and a name.
 NAMED_ROWS = 40
+_ALONE = {"linestyle": "none", "markersize": 6}
 
 
 def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
@@ -51,6 +55,7 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     rows = _choose_rows(probability, labels)
     figure, ax = open_axes(ax, (6.4, 3.4))
     _draw_shares(ax, probability[rows], labels[rows])
+    _mark_groups(ax, labels[rows])
     bounds = [
         np.take_along_axis(table[name].values[rows], labels[rows, None], axis=1)[:, 0]
         for name in ("probability_lower", "probability_upper")
@@ -97,6 +102,14 @@ def _draw_shares(ax, probability, labels):
     ax.set(xlim=(-0.6, n_rows - 0.4), ylim=(0, 1))
 
 
+def _mark_groups(ax, labels):
+    """Mark above the rows of a group which one is the likeliest of them."""
+    for k in np.unique(labels):
+        rows = np.flatnonzero(labels == k)
+        style = {"color": component_colour(k), "marker": component_marker(k)}
+        ax.plot(rows.mean(), 1.04, clip_on=False, **style, **_ALONE)
+
+
 def _draw_intervals(ax, lower, upper):
     """Draw the interval of the likeliest group of each row."""
     width = float(np.clip(200 / len(lower), 0.25, 1.6))
@@ -131,15 +144,12 @@ def _describe(ax, probability, rows, names):
         f"line: {INTERVAL_PROBABILITY:.0%} interval",
         loc="left",
         fontsize="small",
+        pad=14,
     )
     seen = probability[rows].max(axis=0) > 1 - CERTAIN
     drawn = [k for k in range(n_components) if seen[k]]
-    handles = [Patch(color=component_colour(k), alpha=0.75) for k in drawn]
-    ax.legend(
-        handles,
-        [names[k] for k in drawn],
-        frameon=False,
-        fontsize="small",
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-    )
+    handles = [
+        legend_line(color=component_colour(k), marker=component_marker(k), **_ALONE)
+        for k in drawn
+    ]
+    legend_beside(ax, handles, [wrap(names[k]) for k in drawn])

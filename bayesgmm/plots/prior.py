@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import COMPONENT, N_FILLED, SAMPLE_DIMS
-from bayesgmm.plots._style import COLOURS, open_axes
+from bayesgmm.plots._style import COLOURS, open_grid
 from bayesgmm.posterior import SAMPLE_STATS, posterior_group
 from bayesgmm.priors import PriorSimulation
 from bayesgmm.priors.simulation import QUANTILES, frequencies, group_rows
@@ -46,7 +46,7 @@ def plot_prior(
     -------
     matplotlib.figure.Figure
     """
-    figure, (numbers, sizes) = _open_pair(ax)
+    figure, (numbers, sizes) = open_grid(ax, 2, 2, (4.3, 3.4))
     told = [("prior", simulation.n_filled, simulation.shares)]
     if posterior is not None:
         n_filled, shares = _of_posterior(posterior, simulation)
@@ -66,15 +66,6 @@ def plot_prior(
     sizes.set_ylabel(f"share of {simulation.n_observations:,} rows")
     sizes.legend(frameon=False, fontsize="small")
     return figure
-
-
-def _open_pair(ax):
-    """Return two axes with their figure, new ones if there are none."""
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(1, 2, figsize=(8.6, 3.4), layout="constrained")
-    return open_axes(ax[0], (4.3, 3.4))[0], [open_axes(a, (4.3, 3.4))[1] for a in ax]
 
 
 def _of_posterior(posterior, simulation) -> tuple[Ints, Floats]:

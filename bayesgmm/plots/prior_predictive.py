@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
 from bayesgmm.dims import DIMS, SAMPLE_DIMS
 from bayesgmm.errors import InputError
@@ -53,7 +54,7 @@ def plot_prior_predictive(
     place = table.feature_names.index(
         check_choice("feature", name, table.feature_names)
     )
-    arrays, features = _read(prior)
+    arrays, features = read_prior(prior)
     check_features(table, features, named=False)
     x = np.asarray(table.values[:, place], dtype=np.float64)
     grid = grid_over(x, MARGIN)
@@ -67,7 +68,7 @@ def plot_prior_predictive(
     return figure
 
 
-def _read(prior):
+def read_prior(prior: Any) -> tuple[list[Floats], tuple[str, ...]]:
     """Return arrays with one axis of draws, and the names of features."""
     if not isinstance(prior, xr.DataTree) or "prior" not in prior.children:
         raise InputError(

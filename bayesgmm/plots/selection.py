@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayesgmm.covariances import covariance_family
-from bayesgmm.plots._style import COLOURS, MARKERS, ink, open_axes
+from bayesgmm.plots._style import COLOURS, MARKERS, ink, legend_beside, open_axes
 
 # How volumes differ is the dash, what kind of axes the colour, the shape the marker.
 DASHES = {"E": (0, (3, 1.5)), "V": "solid"}
@@ -38,7 +38,7 @@ def plot_selection(
     wide = selection.pivot(criterion)
     figure, ax = open_axes(ax, (7.0, 4.2))
     for name in wide:
-        ax.plot(wide.index, wide[name], label=name, markersize=5, **_style(name))
+        ax.plot(wide.index, wide[name], label=name, markersize=5, **family_style(name))
     chosen = selection.choose(criterion)
     if chosen is not None:
         place = chosen[0], wide.loc[chosen]
@@ -47,7 +47,7 @@ def plot_selection(
     ax.set_xticks(wide.index)
     ax.set_ylim(*_focus(wide.to_numpy()))
     ax.set(xlabel="components", ylabel=wide.columns.name)
-    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    legend_beside(ax)
     return figure
 
 
@@ -58,7 +58,8 @@ def _focus(values):
     return low - room, middle + room
 
 
-def _style(name) -> dict[str, Any]:
+def family_style(name: str) -> dict[str, Any]:
+    """Return how the line of a covariance family is drawn."""
     volume, shape, axes = covariance_family(name).mclust_name
     return {
         "color": COLOURS["IEV".index(axes)],
