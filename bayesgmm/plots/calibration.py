@@ -63,7 +63,7 @@ def plot_calibration(
 
     References
     ----------
-    .. [1] H. Tesso et al. (2026), *LOO-PIT predictive model checking*,
+    .. [1] Tesso et al. (2026), *LOO-PIT predictive model checking*,
        arXiv:2603.02928.
 
     Examples
