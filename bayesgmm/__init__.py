@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from bayesgmm import datasets as datasets
     from bayesgmm import errors as errors
     from bayesgmm import priors as priors
+    from bayesgmm.analysis import Analysis as Analysis
     from bayesgmm.bootstrap import bootstrap as bootstrap
     from bayesgmm.bootstrap import bootstrap_summary as bootstrap_summary
+    from bayesgmm.column_information import column_information as column_information
     from bayesgmm.combine import Combination as Combination
     from bayesgmm.combine import merge_components as merge_components
     from bayesgmm.compare import Comparison as Comparison
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from bayesgmm.over_labels import LabelAverage as LabelAverage
     from bayesgmm.over_labels import average_over_labels as average_over_labels
     from bayesgmm.parameters import MixtureParameters as MixtureParameters
+    from bayesgmm.partition_stability import Stability as Stability
+    from bayesgmm.partition_stability import partition_stability as partition_stability
     from bayesgmm.partitions.core import confident_core as confident_core
     from bayesgmm.partitions.losses import binder as binder
     from bayesgmm.partitions.losses import partition_distance as partition_distance
@@ -53,7 +57,6 @@ if TYPE_CHECKING:
     from bayesgmm.partitions.point import partition as partition
     from bayesgmm.partitions.several import several_partitions as several_partitions
     from bayesgmm.partitions.similarity import similarity as similarity
-    from bayesgmm.pipeline import Analysis as Analysis
     from bayesgmm.pipeline import fit as fit
     from bayesgmm.plots.calibration import plot_calibration as plot_calibration
     from bayesgmm.plots.combination import plot_combination as plot_combination
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from bayesgmm.plots.selection import plot_selection as plot_selection
     from bayesgmm.plots.similarity import plot_similarity as plot_similarity
     from bayesgmm.plots.ternary import plot_ternary as plot_ternary
+    from bayesgmm.predictive_check import predictive_check as predictive_check
     from bayesgmm.prior_sampling import sample_prior as sample_prior
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.priors import default_priors as default_priors
@@ -96,7 +100,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
-    "Analysis": "pipeline",
+    "Analysis": "analysis",
     "Combination": "combine",
     "Comparison": "compare",
     "ConjugatePrior": "conjugate",
@@ -112,6 +116,7 @@ _HOME = {
     "Priors": "priors",
     "Profile": "profile_result",
     "Selection": "selection",
+    "Stability": "partition_stability",
     "Stacking": "stacking",
     "align_to": "relabel",
     "ambiguous_rows": "confident",
@@ -120,6 +125,7 @@ _HOME = {
     "bootstrap": "bootstrap",
     "bootstrap_summary": "bootstrap",
     "build_model": "marginal.model",
+    "column_information": "column_information",
     "compare": "compare",
     "condition_on_filled": "filled",
     "confident_core": "partitions.core",
@@ -140,6 +146,7 @@ _HOME = {
     "partition_distance": "partitions.losses",
     "plot_calibration": "plots.calibration",
     "plot_combination": "plots.combination",
+    "partition_stability": "partition_stability",
     "plot_comparison": "plots.comparison",
     "plot_density": "plots.density",
     "plot_diagnosis": "plots.diagnosis",
@@ -155,6 +162,7 @@ _HOME = {
     "plot_selection": "plots.selection",
     "plot_similarity": "plots.similarity",
     "plot_ternary": "plots.ternary",
+    "predictive_check": "predictive_check",
     "predictive_density": "log_score",
     "profile": "profile",
     "relabel": "relabel",

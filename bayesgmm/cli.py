@@ -109,7 +109,7 @@ def fit(
     [bold]bayesgmm fit customers.csv -k 1-6 --columns a,b --seed 1 -o results[/bold]
     """
     with _refusals():
-        from bayesgmm.files import read_table
+        from bayesgmm.readers import read_table
 
         X = read_table(data, None if columns is None else _split(columns))
         _analyse(

@@ -1,162 +1,47 @@
-"""A table in, a folder of results out."""
+"""An analysis in a folder: files for people, and what it takes to read it again."""
 
-import warnings
-from collections.abc import Sequence
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesgmm.atomic import check_writable_folder, replacing
 from bayesgmm.dims import COMPONENT, OBSERVATION
-from bayesgmm.errors import InputError, did_you_mean
+from bayesgmm.errors import InputError
+from bayesgmm.partition_stability import Stability
 from bayesgmm.report import write_report
+from bayesgmm.validation import Table
+
+REPORT, EM, POSTERIOR = "report.html", "em.json", "posterior.nc"
+MEMBERSHIP, GROUPS = "membership.csv", "groups.csv"
+DESCRIBED, FACTS = "described.parquet", "analysis.json"
+FORMAT = "bayesgmm.Analysis"
+"""Stands in `FACTS`."""
+PLAIN = ("random_seed", "settings", "versions", "seconds")
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV file; refuse one whose first line does not name the columns."""
-    try:
-        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            frame = pd.read_csv(path, index_col=False)
-    except pd.errors.ParserWarning:
-        raise InputError(
-            "DATA",
-            "have a name in its first line for every column",
-            f"more numbers in a line of {path.name} than names",
-            "Name every column; separate them by commas and decimals by points.",
-        ) from None
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
-    if len(first) and all(map(_is_number, first)):
-        raise InputError(
-            "DATA",
-            "have the names of the columns in its first line",
-            f"numbers ({', '.join(first[:3])})",
-            "Add a first line with names that are no numbers.",
-        )
-    return frame
+class Saved(NamedTuple):
+    """What a folder holds of an analysis; the rest follows from it."""
 
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
-
-
-_READERS = {
-    ".csv": _read_csv,
-    ".parquet": pd.read_parquet,
-    ".pq": pd.read_parquet,
-}
-
-
-def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read the numeric columns of a CSV or Parquet file.
-
-    Parameters
-    ----------
-    path : path
-        Ends in .csv, .parquet or .pq.
-    columns : sequence of str, optional
-        Which to keep, default all; text among them is refused.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, cannot be read, is empty, does not name its columns or
-        has text in `columns`.
-    """
-    path = Path(path)
-    frame = _read(path)
-    if frame.empty:
-        raise InputError(
-            "DATA",
-            "hold rows of numbers",
-            f"no rows in {str(path)!r}",
-            "Check that the right file was exported.",
-        )
-    if columns is not None:
-        missing = [name for name in columns if name not in frame]
-        if missing:
-            raise InputError(
-                "--columns",
-                f"name columns of {path.name}",
-                repr(missing[0]),
-                did_you_mean(missing[0], map(str, frame.columns)),
-            )
-        frame = frame.loc[:, list(columns)]
-    _check_names(frame)
-    _check_numbers(frame)
-    return frame
-
-
-def _read(path: Path) -> pd.DataFrame:
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(
-            "DATA",
-            f"end in {', '.join(_READERS)}",
-            repr(path.name),
-            "Save the table as CSV or Parquet.",
-        )
-    try:
-        return reader(path)
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(
-            "DATA",
-            "be a file that exists",
-            repr(str(path)),
-            f"Check the name; this folder is {Path.cwd()}.",
-        ) from None
-    except pd.errors.EmptyDataError:
-        raise InputError(
-            "DATA", "hold a table", "an empty file", "Check that it was exported."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "DATA",
-            f"be a readable {path.suffix} file",
-            f"{path.name}: {str(error).splitlines()[0]}",
-            "Open it in a text editor or export it again.",
-        ) from None
-
-
-def _check_names(frame: pd.DataFrame) -> None:
-    """Refuse columns without a name, which are row numbers that were saved along."""
-    unnamed = [j for j, name in enumerate(frame) if str(name).startswith("Unnamed: ")]
-    if unnamed:
-        raise InputError(
-            "DATA",
-            "have a name for every column used",
-            f"none for column {unnamed[0]}, counted from 0",
-            "Save the table without its row numbers, or choose by `--columns`.",
-        )
-
-
-def _check_numbers(frame: pd.DataFrame) -> None:
-    numeric = frame.select_dtypes(["number", "bool"]).columns
-    text = [str(name) for name in frame.columns if name not in numeric]
-    if text:
-        advice = (
-            f"Choose others with `--columns {','.join(map(str, numeric))}`."
-            if len(numeric)
-            else "If the numbers are not separated by commas, export the file again."
-        )
-        raise InputError(
-            "DATA",
-            "have numbers in every column used",
-            f"text in column {', '.join(map(repr, text))}",
-            advice,
-        )
+    em: Path
+    posterior: xr.DataTree
+    described: pd.DataFrame | None
+    selection: pd.DataFrame | None
+    stability: Stability | None
+    random_seed: int
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    seconds: dict[str, float]
 
 
 def save_analysis(analysis: Any, directory: str | Path) -> Path:
-    """Write report.html, posterior.nc, em.json and membership.csv into a folder.
+    """Write an analysis into a folder; see `Analysis.save`.
 
-    `GaussianMixture.load` reads em.json.
+    `read_saved` reads it. `GaussianMixture.load` reads em.json alone,
+    `xarray.open_datatree` posterior.nc.
 
     Parameters
     ----------
@@ -175,12 +60,17 @@ def save_analysis(analysis: Any, directory: str | Path) -> Path:
         If the folder cannot be written to.
     """
     folder = check_writable_folder(directory)
-    with replacing(folder / "posterior.nc") as path:
+    with replacing(folder / POSTERIOR) as path:
         analysis.posterior.to_netcdf(path, engine="h5netcdf")
-    analysis.em.save(folder / "em.json")
-    with replacing(folder / "membership.csv") as path:
+    analysis.em.save(folder / EM)
+    with replacing(folder / MEMBERSHIP) as path:
         _membership_table(analysis.membership).to_csv(path)
-    write_report(analysis, folder / "report.html")
+    with replacing(folder / GROUPS) as path:
+        analysis.profile.table.to_csv(path)
+    _save_described(analysis, folder / DESCRIBED)
+    with replacing(folder / FACTS) as path:
+        path.write_text(json.dumps(_facts(analysis), indent=1), "utf-8")
+    write_report(analysis, folder / REPORT)
     return folder
 
 
@@ -194,3 +84,102 @@ def _membership_table(membership: Any) -> pd.DataFrame:
         else:
             columns[name] = variable.values
     return pd.DataFrame(columns, index=membership.indexes[OBSERVATION])
+
+
+def _save_described(analysis: Any, path: Path) -> None:
+    """Write the columns that groups are described by, where these are not the data."""
+    table: Table = analysis.described
+    if table is analysis.data:
+        path.unlink(missing_ok=True)
+        return
+    index = pd.Index(table.obs_ids, name=OBSERVATION)
+    frame = pd.DataFrame(table.values, index, list(table.feature_names))
+    with replacing(path) as beside:
+        frame.to_parquet(beside)
+
+
+def _facts(analysis: Any) -> dict[str, Any]:
+    """Return what cannot be computed from the draws, as plain numbers and texts."""
+    selection, stability = analysis.selection, analysis.stability
+    return {
+        "format": FORMAT,
+        **{name: getattr(analysis, name) for name in PLAIN},
+        "selection": None if selection is None else selection.to_dict("tight"),
+        "stability": None if stability is None else _plain(stability),
+    }
+
+
+def _plain(stability: Stability) -> dict[str, Any]:
+    chains = stability.chains
+    return {
+        "agreement": stability.agreement.tolist(),
+        "groups": stability.groups.to_dict("tight"),
+        "chains": None if chains is None else chains.to_dict("tight"),
+        "n_collapsed": stability.n_collapsed,
+    }
+
+
+def read_saved(directory: str | Path) -> Saved:
+    """Read what `save_analysis` wrote.
+
+    Parameters
+    ----------
+    directory : path
+
+    Returns
+    -------
+    Saved
+
+    Raises
+    ------
+    InputError
+        If a file is missing, or holds something else.
+    """
+    folder = Path(directory)
+    _check_whole(folder)
+    try:
+        facts = json.loads((folder / FACTS).read_text("utf-8"))
+        with xr.open_datatree(folder / POSTERIOR, engine="h5netcdf") as tree:
+            posterior = tree.load()
+        described = folder / DESCRIBED
+        return Saved(
+            em=folder / EM,
+            posterior=posterior,
+            described=pd.read_parquet(described) if described.exists() else None,
+            selection=_frame(facts["selection"]),
+            stability=_stability(facts["stability"]),
+            **{name: facts[name] for name in PLAIN},
+        )
+    except (OSError, LookupError, ValueError) as error:
+        text = str(error).partition("\n")[0]
+        raise _unreadable(
+            f"{str(folder)!r}, where something is wrong ({text})"
+        ) from None
+
+
+def _check_whole(folder: Path) -> None:
+    missing = [name for name in (EM, POSTERIOR, FACTS) if not (folder / name).is_file()]
+    if missing:
+        raise _unreadable(f"{str(folder)!r} without {missing[0]}")
+
+
+def _unreadable(got: str) -> InputError:
+    return InputError(
+        "directory",
+        f"be a folder with {EM}, {POSTERIOR} and {FACTS}, as `Analysis.save` wrote it",
+        got,
+        "Check the name, or fit and save again.",
+    )
+
+
+def _frame(plain: dict[str, Any] | None) -> pd.DataFrame | None:
+    return None if plain is None else pd.DataFrame.from_dict(plain, orient="tight")
+
+
+def _stability(plain: dict[str, Any] | None) -> Stability | None:
+    if plain is None:
+        return None
+    groups, chains = (_frame(plain[name]) for name in ("groups", "chains"))
+    assert groups is not None
+    agreement = np.array(plain["agreement"])
+    return Stability(agreement, groups, chains, plain["n_collapsed"])

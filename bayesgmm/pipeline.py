@@ -8,102 +8,25 @@ import platform
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import xarray as xr
 
+from bayesgmm.analysis import Analysis, priors_of, tellings
 from bayesgmm.arguments import check_count, check_seed
-from bayesgmm.compare import Comparison, compare
-from bayesgmm.diagnose import diagnose
-from bayesgmm.diagnosis import Diagnosis
 from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
-from bayesgmm.files import save_analysis
 from bayesgmm.fitting import build_objective
 from bayesgmm.marginal.model import build_model
-from bayesgmm.membership import membership
-from bayesgmm.priors import Priors, default_priors
+from bayesgmm.partition_stability import Stability, partition_stability
+from bayesgmm.profile_columns import read_columns
 from bayesgmm.progress import announce
-from bayesgmm.report import summary_text, write_report
 from bayesgmm.sampling import kind_of_priors, sample
 from bayesgmm.validation import Table, check_table
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Analysis:
-    """A Gaussian mixture fitted twice, by EM and as a posterior, and compared.
-
-    Attributes
-    ----------
-    data : Table
-    em : GaussianMixture
-    selection : pandas.DataFrame or None
-        BIC by number of components (lower is better), if several were tried, and how
-        EM ended: converged, iteration limit, spurious or collapsed.
-    priors : Priors
-    posterior : xarray.DataTree
-    diagnosis : Diagnosis
-    membership : xarray.Dataset
-    comparison : Comparison
-    random_seed : int
-    settings : dict
-        The arguments of the call.
-    versions : dict of str
-    seconds : dict of float
-        What each stage took.
-    """
-
-    data: Table
-    em: GaussianMixture
-    selection: pd.DataFrame | None
-    priors: Priors
-    posterior: xr.DataTree
-    diagnosis: Diagnosis
-    membership: xr.Dataset
-    comparison: Comparison
-    random_seed: int
-    settings: dict[str, Any]
-    versions: dict[str, str]
-    seconds: dict[str, float]
-
-    def __str__(self) -> str:
-        return summary_text(self)
-
-    def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML file.
-
-        Parameters
-        ----------
-        path : path
-            Of the file; one that exists is replaced in one step.
-
-        Returns
-        -------
-        pathlib.Path
-        """
-        return write_report(self, path)
-
-    def save(self, directory: str | Path) -> Path:
-        """Write report.html, posterior.nc, em.json and membership.csv.
-
-        Parameters
-        ----------
-        directory : path
-            Made if it is not there; files of these names are replaced.
-
-        Returns
-        -------
-        pathlib.Path
-            The folder.
-        """
-        return save_analysis(self, directory)
 
 
 def fit(
@@ -114,10 +37,12 @@ def fit(
     method: str = "nuts",
     draws: int = 1000,
     chains: int = 4,
+    describe: Any = None,
+    n_refits: int = 20,
     random_seed: int | None = None,
     progress: bool = True,
 ) -> Analysis:
-    """Fit a Gaussian mixture by EM and as a posterior, and compare the two.
+    """Fit a Gaussian mixture by EM and as a posterior, and tell all about its groups.
 
     Parameters
     ----------
@@ -133,6 +58,12 @@ def fit(
         ones of this sampler.
     draws, chains : int
         `draws` is per chain.
+    describe : data frame or array-like of shape (n_observations, n_columns), optional
+        What to describe the groups by, row by row those of `X`, for example the columns
+        of which `X` has logarithms; by default the columns of `X`.
+    n_refits : int, default 20
+        Fits to reweighted rows that tell how stable the groups are, each about a third
+        of the work of the first; 0 leaves it out.
     random_seed : int, optional
         The same seed gives the same result.
     progress : bool
@@ -148,14 +79,24 @@ def fit(
         If the data or an argument cannot be used.
     """
     table, seed = check_table(X), check_seed(random_seed)
-    kind = kind_of_priors(method)
+    described = _check_described(describe, table)
+    check_count("n_refits", n_refits, at_least=0)
+    kind_of_priors(method)  # refuses unknown methods
     candidates = _candidates(n_components)
     watch = _Stopwatch()
     with watch("EM"), announce("Fitting by EM", progress):
         em, selection = _fit_em(table, candidates, covariance_type, seed)
+    k = em.parameters_.n_components
+    settings = {
+        "n_components": candidates if len(candidates) > 1 else k,
+        "covariance_type": covariance_type,
+        "method": method,
+        "draws": draws,
+        "chains": chains,
+        "n_refits": n_refits,
+    }
     with watch("model"):
-        k = em.parameters_.n_components
-        priors = default_priors(table, k, covariance_type, kind=kind)
+        priors = priors_of(table, em, settings)
         model = build_model(table, k, covariance_type, priors=priors, init=em)
     with watch("sampling"):
         posterior = sample(
@@ -166,30 +107,42 @@ def fit(
             random_seed=seed,
             progress=progress,
         )
-    with watch("diagnosis"):
-        diagnosis = diagnose(posterior, em=em)
-        members = membership(posterior, table)
-        comparison = compare(em, posterior, table)
-    settings = {
-        "n_components": candidates if len(candidates) > 1 else k,
-        "covariance_type": covariance_type,
-        "method": method,
-        "draws": draws,
-        "chains": chains,
-    }
+    with watch("telling"), announce("Describing the groups", progress):
+        told = tellings(em, posterior, table, described, seed)
+    with watch("stability"):
+        stability = _stability(em, table, posterior, n_refits, seed, progress)
     return Analysis(
         data=table,
         em=em,
         selection=selection,
         priors=priors,
         posterior=posterior,
-        diagnosis=diagnosis,
-        membership=members,
-        comparison=comparison,
+        stability=stability,
         random_seed=seed,
         settings=settings,
         versions=_versions(),
         seconds=watch.seconds,
+        **told,
+    )
+
+
+def _check_described(describe, table: Table) -> Table:
+    try:
+        return read_columns(describe, table)
+    except InputError as error:
+        raise InputError("describe", error.rule, error.got, error.remedy) from None
+
+
+def _stability(em, table, posterior, n_refits, seed, progress) -> Stability | None:
+    if not n_refits:
+        return None
+    return partition_stability(
+        em,
+        table,
+        posterior,
+        n_refits=n_refits,
+        random_state=seed,
+        progress=progress,
     )
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesgmm.dims import CHAIN, COMPONENT, OBSERVATION
-from bayesgmm.intervals import INTERVAL_PROBABILITY, equal_tails
+from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.naming import (
     SURE,
     component_name,
@@ -21,27 +20,27 @@ from bayesgmm.naming import (
     free_parameters,
     parameter_name,
 )
-from bayesgmm.posterior import read_draws
-from bayesgmm.sentences import describe_optima
+from bayesgmm.story_checks import (
+    say_misfit,
+    write_chains,
+    write_checks,
+    write_facts,
+    write_predictive,
+)
+from bayesgmm.story_groups import (
+    INTERVAL,
+    portraits,
+    write_columns,
+    write_contrasts,
+    write_groups,
+    write_stability,
+)
 from bayesgmm.validation import Table
 from bayesgmm.verdict import Verdict
 
 N_DOUBTFUL = 10
 # Named in the title.
 N_FEATURES = 5
-INTERVAL = f"{INTERVAL_PROBABILITY:.0%} interval"
-# Columns of a diagnosis that are shown: their header and how numbers are written.
-CHECKS = {
-    "r_hat": ("R-hat", "{:.3f}"),
-    "ess_bulk": ("bulk ESS", "{:,.0f}"),
-    "ess_tail": ("tail ESS", "{:,.0f}"),
-}
-CHAINS = {
-    "log_likelihood": ("mean log-likelihood", "{:,.2f}"),
-    "solution": ("solution", "{}"),
-    "switch_rate": ("switched labels", "{:.1%}"),
-    "n_divergences": ("divergences", "{}"),
-}
 TONES = {
     Verdict.CHAINS_AGREE: "good",
     Verdict.LABELS_RESOLVED: "good",
@@ -62,13 +61,22 @@ class Story:
     verdict, advice, tone : str
         The verdict in a few words, the sentence that says what to do with it, and
         one of "good", "careful" and "bad".
+    portraits : dict of str
+        A sentence on every group.
     groups : pandas.DataFrame
         Tables hold strings, ready to be shown.
+    columns : pandas.DataFrame
+    contrasts : pandas.DataFrame or None
+        None for a single group, and for very many.
     selection : pandas.DataFrame or None
     agreement : str
     comparison : pandas.DataFrame
     certainty : str
     doubtful : pandas.DataFrame
+    steadiness : list of str
+    stability : pandas.DataFrame or None
+    misfit : str
+    predictive : pandas.DataFrame
     checks, chains : pandas.DataFrame
     facts : dict of str
         What the sampler and the restarts of EM met.
@@ -83,12 +91,19 @@ class Story:
     verdict: str
     advice: str
     tone: str
+    portraits: dict[str, str]
     groups: pd.DataFrame
+    columns: pd.DataFrame
+    contrasts: pd.DataFrame | None
     selection: pd.DataFrame | None
     agreement: str
     comparison: pd.DataFrame
     certainty: str
     doubtful: pd.DataFrame
+    steadiness: list[str]
+    stability: pd.DataFrame | None
+    misfit: str
+    predictive: pd.DataFrame
     checks: pd.DataFrame
     chains: pd.DataFrame
     facts: dict[str, str]
@@ -99,21 +114,28 @@ class Story:
 
 def tell(analysis: Any) -> Story:
     """Collect what an `Analysis` has to tell."""
-    diagnosis = analysis.diagnosis
+    diagnosis, stability = analysis.diagnosis, analysis.stability
     return Story(
         title=_title(analysis),
         verdict=diagnosis.verdict.name.replace("_", " ").capitalize(),
         advice=diagnosis.sentence,
         tone=TONES[diagnosis.verdict],
-        groups=_groups(analysis.posterior),
+        portraits=portraits(analysis.profile, analysis.membership),
+        groups=write_groups(analysis.profile),
+        columns=write_columns(analysis.columns),
+        contrasts=write_contrasts(analysis.profile),
         selection=_selection(analysis.selection),
         agreement=_agreement(analysis.comparison),
         comparison=_comparison(analysis.comparison.table),
         certainty=_certainty(analysis.membership),
         doubtful=_doubtful(analysis.membership, analysis.data),
-        checks=_checks(diagnosis),
-        chains=_chains(diagnosis),
-        facts=_facts(diagnosis),
+        steadiness=[] if stability is None else stability.sentences,
+        stability=None if stability is None else write_stability(stability),
+        misfit=say_misfit(analysis.check),
+        predictive=write_predictive(analysis.check),
+        checks=write_checks(diagnosis),
+        chains=write_chains(diagnosis),
+        facts=write_facts(diagnosis),
         command=_command(analysis),
         made=_made(analysis),
         priors=str(analysis.priors),
@@ -128,25 +150,6 @@ def _title(analysis) -> str:
     if data.n_features > N_FEATURES:
         features += f" and {data.n_features - N_FEATURES} more features"
     return f"{groups} in {data.n_observations:,} rows of {features}"
-
-
-def _groups(posterior) -> pd.DataFrame:
-    """Return weight, means and standard deviations of each group, original units."""
-    draws = read_draws(posterior)
-    quantities = {"share of rows": draws.weights}
-    for j, name in enumerate(draws.feature_names):
-        quantities[f"mean of {name}"] = draws.means[:, :, j]
-        quantities[f"sd of {name}"] = np.sqrt(draws.covariances[:, :, j, j])
-    rows = {name: _estimates(values) for name, values in quantities.items()}
-    columns = [component_name(k) for k in draws.components]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-
-
-def _estimates(values) -> list[str]:
-    """Write the mean and interval of each column of draws."""
-    lower, upper = np.quantile(values, equal_tails(INTERVAL_PROBABILITY), axis=0)
-    parts = zip(values.mean(axis=0), values.std(axis=0), lower, upper, strict=True)
-    return [format_estimate(*part) for part in parts]
 
 
 def _selection(selection: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -220,42 +223,12 @@ def _parameter_part(table, n) -> float:
     return min(max(part / entropy, 0.0), 1.0) if entropy > 0 else 0.0
 
 
-def _checks(diagnosis) -> pd.DataFrame:
-    """Return the convergence of invariants, and of the worst parameter of each kind."""
-    kinds = diagnosis.parameters.groupby(lambda name: name.split("[")[0], sort=False)
-    worst = kinds.agg({"r_hat": "max", "ess_bulk": "min", "ess_tail": "min"})
-    worst.index = [f"relabelled {name}, the worst" for name in worst.index]
-    table = pd.concat([diagnosis.invariants, worst])
-    table.index = [str(name).replace("_", " ") for name in table.index]
-    return pd.DataFrame(
-        {
-            title: table[name].map(write.format)
-            for name, (title, write) in CHECKS.items()
-        }
-    )
-
-
-def _chains(diagnosis) -> pd.DataFrame:
-    """Return what each chain found."""
-    table = diagnosis.chains
-    columns = [name for name in CHAINS if name in table]
-    return pd.DataFrame(
-        {CHAINS[name][0]: table[name].map(CHAINS[name][1].format) for name in columns},
-    ).rename_axis(CHAIN)
-
-
-def _facts(diagnosis) -> dict[str, str]:
-    return {
-        "divergences": f"{diagnosis.n_divergences:,}",
-        "draws with switched labels": format_share(diagnosis.switch_rate),
-        "starts": describe_optima(diagnosis.optima),
-    }
-
-
 def _command(analysis) -> str:
     settings = {**analysis.settings, "random_seed": analysis.random_seed}
-    given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-    return f"bayesgmm.fit(X, {given})"
+    given = [f"{name}={value!r}" for name, value in settings.items()]
+    if analysis.described is not analysis.data:
+        given.append("describe=columns")
+    return f"bayesgmm.fit(X, {', '.join(given)})"
 
 
 def _made(analysis) -> dict[str, str]:

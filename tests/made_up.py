@@ -8,10 +8,14 @@ import synthetic
 import xarray as xr
 from scipy.stats import wishart
 
+from bayesgmm.column_information import column_information
 from bayesgmm.compare import compare
 from bayesgmm.estimator import GaussianMixture
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.partition_stability import Stability
+from bayesgmm.predictive_check import predictive_check
+from bayesgmm.profile import profile
 from bayesgmm.validation import check_table
 from bayesgmm.verdict import Verdict
 
@@ -90,13 +94,34 @@ def made_up_diagnosis() -> SimpleNamespace:
     )
 
 
+def made_up_stability(parameters: MixtureParameters) -> Stability:
+    """Return what `partition_stability` would say, the last group being unsure."""
+    n, index = parameters.n_components, pd.Index(parameters.components)
+    similarity = np.append(np.full(n - 1, 0.97), 0.61)
+    groups = pd.DataFrame(
+        {
+            "rows": 272 * parameters.weights,
+            "similarity": similarity,
+            "lower": similarity - 0.02,
+            "upper": similarity + 0.02,
+            "dissolved": np.append(np.zeros(n - 1), 0.4),
+        },
+        index,
+    )
+    names = ["EM", "chain 0", "chain 1"]
+    chains = pd.DataFrame([[1, 0.98, 0.99], [0.98, 1, 0.96], [0.99, 0.96, 1]])
+    chains = chains.set_axis(names, axis=0).set_axis(names, axis=1)
+    return Stability(np.array([0.9, 0.95, 1.0]), groups, chains, 0)
+
+
 def made_up_analysis(X: pd.DataFrame, parameters: MixtureParameters) -> SimpleNamespace:
     """Return what `fit` would, without fitting."""
-    posterior = made_up_posterior(parameters, len(X))
+    table, posterior = check_table(X), made_up_posterior(parameters, len(X))
     em = GaussianMixture.from_parameters(parameters)
     em.log_likelihood_ = -1130.264
     return SimpleNamespace(
-        data=check_table(X),
+        data=table,
+        described=table,
         em=em,
         selection=None,
         priors="weights ~ Dirichlet(1)",
@@ -104,6 +129,10 @@ def made_up_analysis(X: pd.DataFrame, parameters: MixtureParameters) -> SimpleNa
         diagnosis=made_up_diagnosis(),
         membership=membership(posterior, X),
         comparison=compare(em, posterior, X),
+        profile=profile(posterior, X=X, population=True),
+        columns=column_information(posterior, X=X),
+        check=predictive_check(posterior, X),
+        stability=made_up_stability(parameters),
         random_seed=1,
         settings={"n_components": parameters.n_components, "draws": 100},
         versions={"bayesgmm": "0.1.0", "pymc": "6.4.0"},

@@ -19,11 +19,13 @@ from bayesgmm import GaussianMixture, datasets
 from bayesgmm.atomic import check_writable_folder, replacing
 from bayesgmm.diagnose import diagnose
 from bayesgmm.errors import InputError
-from bayesgmm.files import read_table, save_analysis
+from bayesgmm.files import read_saved, save_analysis
 from bayesgmm.naming import format_estimate, format_number, format_share, parameter_name
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.readers import read_table
 from bayesgmm.report import summary_text, write_report
 from bayesgmm.story import TONES, tell
+from bayesgmm.validation import check_table
 from bayesgmm.verdict import Verdict
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -42,12 +44,55 @@ def page(analysis, tmp_path_factory):
 
 class TestStory:
     def test_groups_are_in_the_units_of_the_data(self, analysis):
-        cell = tell(analysis).groups.loc["mean of waiting", "group 1"]
-        mean, lower, upper = map(float, re.findall(r"[\d.]+", cell))
-        draws = analysis.posterior["posterior"]["means"].values[:, :, 1, 1].ravel()
-        assert mean == pytest.approx(draws.mean(), abs=0.005)
-        assert lower == pytest.approx(np.quantile(draws, 0.05), abs=0.005)
-        assert upper == pytest.approx(np.quantile(draws, 0.95), abs=0.005)
+        shown = tell(analysis).groups
+        mean, lower, upper = map(
+            float, re.findall(r"[\d.]+", shown.loc["mean of waiting", "group 1"])
+        )
+        found = analysis.profile.table.loc[(1, "mean", "waiting")]
+        assert [mean, lower, upper] == pytest.approx(found.iloc[[0, 2, 3]], abs=0.005)
+        assert list(shown.index[:3]) == [
+            "share of rows",
+            "mean of eruptions",
+            "sd of eruptions",
+        ]
+
+    def test_portraits_say_how_large_a_group_is_and_where_it_is_apart(self, analysis):
+        """The long eruptions: 64% of 272 rows, and both means above the average."""
+        said = tell(analysis).portraits["group 1"]
+        assert 60 < float(re.match(r"(\d+)% of rows \[", said)[1]) < 68
+        count = int((analysis.membership["label"] == 1).sum())
+        assert f"; {count} are here likelier than elsewhere." in said
+        X, names = analysis.data.values, ("eruptions", "waiting")
+        label = analysis.membership["label"].values
+        gaps = (X[label == 1].mean(axis=0) - X.mean(axis=0)) / X.std(axis=0)
+        for name, gap in zip(names, gaps, strict=True):
+            found = re.search(rf"(?i)high {name} \(\+([\d.]+) sd\)", said)
+            assert float(found[1]) == pytest.approx(gap, abs=0.1)
+        assert "low" in tell(analysis).portraits["group 0"].lower()
+
+    def test_contrasts_are_differences_of_the_groups(self, analysis):
+        shown = tell(analysis).contrasts
+        assert shown.index.tolist() == ["group 0 less group 1"]
+        number = float(shown.loc["group 0 less group 1", "waiting"].split()[0])
+        assert number == pytest.approx(54.48 - 79.97, abs=0.5)
+
+    def test_a_group_that_refits_lose_is_named(self, analysis):
+        story = tell(analysis)
+        assert any("similarity below 0.75): group 1." in x for x in story.steadiness)
+        assert any(
+            x == "Between chains the index is at least 0.96." for x in story.steadiness
+        )
+        assert story.stability.loc["group 1", "lost"] == "40.0%"
+
+    def test_what_the_model_does_not_make_is_marked(self, analysis):
+        check = analysis.check.copy()
+        check["p"] = 0.4
+        check.loc[("waiting", "kurtosis"), "p"] = 0.995
+        changed = SimpleNamespace(**vars(analysis) | {"check": check})
+        story = tell(changed)
+        assert "In 1 of these 11 the data differ" in story.misfit
+        assert story.predictive.loc["kurtosis of waiting", "p"] == "0.995 !"
+        assert "!" not in story.predictive.loc["lowest of waiting", "p"]
 
     def test_comparison_has_every_parameter(self, analysis):
         shown = tell(analysis).comparison
@@ -245,10 +290,17 @@ class TestPage:
 
 
 class TestFiles:
-    def test_a_folder_holds_the_four_results(self, analysis, tmp_path):
+    def test_a_folder_holds_the_results(self, analysis, tmp_path):
         folder = save_analysis(analysis, tmp_path / "deep" / "out")
         names = {path.name for path in folder.iterdir()}
-        assert names == {"report.html", "posterior.nc", "em.json", "membership.csv"}
+        assert names == {
+            "report.html",
+            "posterior.nc",
+            "em.json",
+            "membership.csv",
+            "groups.csv",
+            "analysis.json",
+        }
 
     def test_draws_come_back(self, analysis, tmp_path):
         folder = save_analysis(analysis, tmp_path)
@@ -332,3 +384,38 @@ class TestTables:
             (tmp_path / name).write_text(content)
         with pytest.raises(InputError, match=re.escape(message)):
             read_table(tmp_path / name, columns)
+
+
+class TestReadAgain:
+    """The parts of a saved analysis that do not follow from its draws."""
+
+    def test_everything_comes_back(self, analysis, tmp_path):
+        selection = pd.DataFrame({"bic": [1.5, 2.5]}, pd.Index([1, 2], name="k"))
+        frame = pd.DataFrame({"log": np.log(analysis.data.values[:, 1])})
+        whole = SimpleNamespace(
+            **vars(analysis) | {"selection": selection, "described": check_table(frame)}
+        )
+        saved = read_saved(save_analysis(whole, tmp_path))
+        pd.testing.assert_frame_equal(saved.selection, selection)
+        assert saved.described["log"].tolist() == frame["log"].tolist()
+        assert saved.described.index.tolist() == list(range(272))
+        assert saved.settings == analysis.settings
+        assert saved.random_seed == 1
+        assert str(saved.stability) == str(analysis.stability)
+        pd.testing.assert_frame_equal(saved.stability.chains, analysis.stability.chains)
+        xr.testing.assert_equal(saved.posterior, analysis.posterior)
+
+    def test_an_old_description_does_not_stay(self, analysis, tmp_path):
+        (tmp_path / "described.parquet").write_text("old")
+        assert read_saved(save_analysis(analysis, tmp_path)).described is None
+
+    def test_what_is_no_analysis_is_refused(self, analysis, tmp_path):
+        with pytest.raises(InputError, match=r"without em\.json"):
+            read_saved(tmp_path / "nowhere")
+        save_analysis(analysis, tmp_path)
+        (tmp_path / "analysis.json").write_text("{}")
+        with pytest.raises(InputError, match="where something is wrong"):
+            read_saved(tmp_path)
+        (tmp_path / "analysis.json").unlink()
+        with pytest.raises(InputError, match=r"without analysis\.json"):
+            read_saved(tmp_path)

@@ -1,0 +1,130 @@
+"""The groups of an analysis in sentences and tables that are ready to be shown."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
+from bayesgmm.intervals import INTERVAL_PROBABILITY
+from bayesgmm.naming import SURE, component_name, format_estimate, format_share
+from bayesgmm.profile_result import COLUMN, Profile
+
+NOTABLE = 0.5
+"""A group is high in a column if it is this many sds of all rows above their mean,
+and it is so in at least `CERTAIN` of the draws."""
+CERTAIN = 0.95
+MOST_PAIRS = 15
+FINEST = 1e-3
+"""Of the sd of the most spread group: a smaller uncertainty is not written."""
+INTERVAL = f"{INTERVAL_PROBABILITY:.0%} interval"
+
+
+def write_groups(profile: Profile) -> pd.DataFrame:
+    """Return share, means and standard deviations of each group, original units."""
+    table, rows = profile.table, {"share of rows": ("share", "")}
+    for name in profile.columns:
+        rows |= {f"mean of {name}": ("mean", name), f"sd of {name}": ("sd", name)}
+    written = {
+        name: [_write(table, k, *place) for k in profile.components]
+        for name, place in rows.items()
+    }
+    names = list(map(component_name, profile.components))
+    return pd.DataFrame.from_dict(written, orient="index", columns=names)
+
+
+def _write(table: pd.DataFrame, component: Any, quantity: str, column: str) -> str:
+    """Write an estimate; where a group has hardly any spread, no digits of that."""
+    row: Any = table.loc[(component, quantity, column)]
+    mean, sd, lower, upper = map(float, row)
+    if column:
+        widest: Any = table.xs(("sd", column), level=("quantity", COLUMN))["mean"].max()
+        sd = max(sd, FINEST * float(widest))
+    return format_estimate(mean, sd, lower, upper)
+
+
+def portraits(profile: Profile, membership: xr.Dataset) -> dict[str, str]:
+    """Say of every group in a sentence how large it is and where it is apart."""
+    places = np.arange(membership.sizes[COMPONENT])
+    counts = (membership["label"].values[:, None] == places).sum(axis=0)
+    table, standing = profile.table, _standing(profile)
+    said = {}
+    for k, count in zip(profile.components, counts, strict=True):
+        share, _, low, high = table.loc[(k, "share", "")]
+        where = _describe(standing.sel({COMPONENT: k}))
+        said[component_name(k)] = (
+            f"{share:.0%} of rows [{low:.0%}, {high:.0%}]; {count:,} are here "
+            f"likelier than elsewhere. {where}"
+        )
+    return said
+
+
+def _standing(profile: Profile) -> xr.DataArray:
+    """Return by how many sds of all rows the mean of a group is off theirs, by draw."""
+    share, mean, sd = (profile.draws[name] for name in ("share", "mean", "sd"))
+    whole = (share * mean).sum(COMPONENT)
+    variance = (share * (sd**2 + (mean - whole) ** 2)).sum(COMPONENT)
+    return (mean - whole) / np.sqrt(variance.where(variance > 0))
+
+
+def _describe(standing: xr.DataArray) -> str:
+    """Name the columns in which a group stands out, the furthest first."""
+    centre = standing.mean(SAMPLE_DIMS)
+    sure = (np.sign(standing) == np.sign(centre)).mean(SAMPLE_DIMS) >= CERTAIN
+    notable = centre.where(sure & (np.abs(centre) >= NOTABLE)).dropna(COLUMN)
+    order = np.argsort(-np.abs(notable.values), kind="stable")
+    words = [
+        f"{'high' if value > 0 else 'low'} {name} ({value:+.1f} sd)"
+        for name, value in zip(
+            notable[COLUMN].values[order], notable.values[order], strict=True
+        )
+    ]
+    text = ", ".join(words) or "near the average in every column"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def write_contrasts(profile: Profile) -> pd.DataFrame | None:
+    """Return the differences of the means of every two groups, if they are few."""
+    pairs = list(combinations(profile.components, 2))
+    if not pairs or len(pairs) > MOST_PAIRS:
+        return None
+    rows = {}
+    for a, b in pairs:
+        table = profile.contrast(a, b)
+        rows[f"{component_name(a)} less {component_name(b)}"] = {
+            name: _difference(table.loc[("mean", name)]) for name in profile.columns
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _difference(row: Any) -> str:
+    """Write a difference; one whose sign is in doubt is marked."""
+    values = (row[name] for name in ("mean", "sd", "lower", "upper"))
+    unclear = min(row["probability"], 1 - row["probability"]) > (1 - SURE) / 2
+    return format_estimate(*values) + (" ?" if unclear else "")
+
+
+def write_columns(columns: pd.DataFrame) -> pd.DataFrame:
+    """Return what each column tells of the groups, in percent."""
+    rows = {
+        str(name): f"{row['mean']:.0%} [{row['lower']:.0%}, {row['upper']:.0%}]"
+        for name, row in columns.iterrows()
+    }
+    header = f"of the group known by it alone [{INTERVAL}]"
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[header])
+
+
+def write_stability(stability: Any) -> pd.DataFrame:
+    """Return how well each group is found again."""
+    rows = {}
+    for name, row in stability.groups.iterrows():
+        rows[component_name(name)] = {
+            "rows": f"{row['rows']:,.0f}",
+            f"similarity [{INTERVAL}]": (
+                f"{row['similarity']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]"
+            ),
+            "lost": format_share(row["dissolved"]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,0 +1,99 @@
+"""`predictive_check`: statistics by definition, models that are right and wrong."""
+
+import numpy as np
+import pytest
+from scipy.stats import kstest, kurtosis, norm, skew
+from synthetic import THREE_GROUPS, joint, observations, perturbed, tree
+
+import bayesgmm as bg
+from bayesgmm.errors import InputError
+
+
+def posterior_of(X, relative=0.02):
+    rng = np.random.default_rng(2)
+    return tree(X, [perturbed(THREE_GROUPS, 100, rng, relative)], lp=False)
+
+
+@pytest.fixture(scope="module")
+def X():
+    return observations(THREE_GROUPS, 300, np.random.default_rng(1))
+
+
+def test_statistics_are_what_they_are_called(X):
+    found = bg.predictive_check(posterior_of(X, 1e-9))["observed"]
+    truth = {name: np.array(values) for name, values in THREE_GROUPS.items()}
+
+    def cdf(x):
+        sds = np.sqrt(truth["covariances"][:, 0, 0])
+        each = norm.cdf(np.asarray(x)[:, None], truth["means"][:, 0], sds)
+        return each @ truth["weights"]
+
+    expected = {
+        ("x0", "lowest"): X.min(),
+        ("x0", "highest"): X.max(),
+        ("x0", "skewness"): skew(X[:, 0]),
+        ("x0", "kurtosis"): kurtosis(X[:, 0]),
+        ("x0", "distance"): kstest(X[:, 0], cdf).statistic,
+        ("", "mean log density"): np.logaddexp.reduce(joint(X, **truth), axis=1).mean(),
+    }
+    assert found.index.tolist() == list(expected)
+    np.testing.assert_allclose(found, list(expected.values()), rtol=1e-6)
+
+
+def test_data_of_the_model_pass(X):
+    """Six p-values in 0.005 to 0.995: 6% fail by chance with another seed."""
+    check = bg.predictive_check(posterior_of(X))
+    assert check["p"].between(0.005, 0.995).all()
+    assert (check["lower"] <= check["upper"]).all()
+
+
+def test_replicates_have_the_moments_of_the_mixture(X):
+    """The middle of the interval is the truth, within its noise."""
+    check = bg.predictive_check(posterior_of(X, 1e-9)).loc["x0"]
+    weight, mean, variance = (np.array(part).ravel() for part in THREE_GROUPS.values())
+    off = mean - weight @ mean
+    second = weight @ (off**2 + variance)
+    third = weight @ (off**3 + 3 * off * variance)
+    fourth = weight @ (off**4 + 6 * off**2 * variance + 3 * variance**2)
+    truth = {
+        "skewness": third / second**1.5,
+        "kurtosis": fourth / second**2 - 3,
+    }
+    for name, value in truth.items():
+        low, high = check.loc[name, ["lower", "upper"]]
+        assert abs((low + high) / 2 - value) < 0.2 * (high - low)
+
+
+def test_outliers_and_lumps_are_seen(X):
+    odd = X.copy()
+    odd[:5] = 30.0
+    odd[100:200] = odd[100]
+    check = bg.predictive_check(posterior_of(odd))
+    p = check["p"]
+    assert p["x0", "highest"] == 0.0
+    assert p["x0", "distance"] == 0.0
+    assert p["", "mean log density"] == 1.0
+
+
+def test_same_seed_same_check(X):
+    posterior = posterior_of(X)
+    one, same = (bg.predictive_check(posterior, random_seed=4) for _ in range(2))
+    assert one.equals(same)
+    assert not one.equals(bg.predictive_check(posterior, random_seed=5))
+
+
+def test_what_it_does_not_know_is_refused(X):
+    gappy = X.copy()
+    gappy[3] = np.nan
+    with pytest.raises(InputError, match="`X` must have no missing values; got 1"):
+        bg.predictive_check(posterior_of(gappy))
+    weighted = posterior_of(X)
+    weighted["constant_data"] = weighted["constant_data"].dataset.assign(
+        sample_weight=("obs_id", np.full(300, 2.0))
+    )
+    with pytest.raises(InputError, match="be rows that count once"):
+        bg.predictive_check(weighted)
+    with pytest.raises(InputError, match="be the observations of the fit"):
+        bg.predictive_check(posterior_of(X), X + 1)
+    with pytest.raises(InputError, match="`n_draws` must be at most"):
+        bg.predictive_check(posterior_of(X), n_draws=101)
