@@ -192,6 +192,10 @@ def read_mixtures(posterior: Any, *, noisy: bool = False) -> Draws:
     arrays = {name: _read(group, name, dims) for name, dims in DIMS.items()}
     coords = group.coords
     n_chains, n_draws = group.sizes[CHAIN], group.sizes[DRAW]
+    if not n_chains * n_draws:
+        raise InputError(
+            "posterior", "hold draws", "none", "Keep some with `posterior.isel`."
+        )
     k, d = arrays["means"].shape[-2:]
     components = coords[COMPONENT].values if COMPONENT in coords else np.arange(k)
     features = coords[FEATURE].values if FEATURE in coords else np.arange(d)

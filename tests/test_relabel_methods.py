@@ -137,6 +137,8 @@ def test_bad_draws_are_refused_by_every_method(switching, method):
     tree["posterior"].dataset = tree["posterior"].to_dataset().drop_vars("covariances")
     with pytest.raises(InputError, match="hold `covariances` with dimensions"):
         bg.relabel(tree, method)
+    with pytest.raises(InputError, match="`posterior` must hold draws; got none"):
+        bg.relabel(shuffled.isel(draw=slice(0)), method)
 
 
 @pytest.mark.parametrize("method", PIVOTED)

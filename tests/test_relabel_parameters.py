@@ -146,7 +146,9 @@ def test_the_non_permutation_rate_is_told(switching):
 def test_order_sorts(switching):
     shuffled, _, _ = switching
     group = shuffled["posterior"]
-    upward = bg.relabel(shuffled, "order", ("means", "x0"))["posterior"]
+    result = bg.relabel(shuffled, "order", ("means", "x0"))
+    assert result["relabelling"].attrs["pivot"] == "means[x0]"
+    upward = result["posterior"]
     np.testing.assert_array_equal(
         upward["means"][..., 0], np.sort(group["means"].values[..., 0], axis=-1)
     )

@@ -30,14 +30,14 @@ def by_quantity(
     reference, X
         As `relabel` takes them.
     """
-    values = read_quantity(posterior, reference)
+    name, values = read_quantity(posterior, reference)
     return Target(
-        "order", range(draws.n_components), lambda members: order(values[:, members])
+        name, range(draws.n_components), lambda members: order(values[:, members])
     )
 
 
-def read_quantity(posterior: xr.DataTree, reference: Any) -> Floats:
-    """Return what components are to be ordered by.
+def read_quantity(posterior: xr.DataTree, reference: Any) -> tuple[str, Floats]:
+    """Return the name and the numbers that components are to be ordered by.
 
     Parameters
     ----------
@@ -48,7 +48,9 @@ def read_quantity(posterior: xr.DataTree, reference: Any) -> Floats:
 
     Returns
     -------
-    array of shape (n_samples, n_components)
+    name : str
+        As "means[x0]".
+    values : array of shape (n_samples, n_components)
 
     Raises
     ------
@@ -72,6 +74,9 @@ def read_quantity(posterior: xr.DataTree, reference: Any) -> Floats:
         dim: check_places("reference", place, _names(group, dim))[0]
         for dim, place in zip(others, places, strict=True)
     }
+    if at:
+        where = [_names(group, dim)[place] for dim, place in at.items()]
+        name = f"{name}[{', '.join(where)}]"
     values = array.isel(at).transpose(*SAMPLE_DIMS, COMPONENT).values
     if not np.isfinite(values).all():
         raise InputError(
@@ -80,7 +85,7 @@ def read_quantity(posterior: xr.DataTree, reference: Any) -> Floats:
             f"{(~np.isfinite(values)).sum()} non-finite numbers",
             "Drop these draws, or order by another quantity.",
         )
-    return values.reshape(-1, values.shape[-1]).astype(np.float64)
+    return name, values.reshape(-1, values.shape[-1]).astype(np.float64)
 
 
 def _parts(reference: Any) -> tuple:
