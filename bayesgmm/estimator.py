@@ -155,6 +155,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     means nothing: the number of observations is Kish's effective one,
     ``sum(w)**2 / sum(w**2)``, and weights are scaled to sum to it.
 
+    Of many rows that are mostly repetitions, as of pixels of 8 bits, each distinct one
+    is scored once, with the weight of all. The likelihood is the same to rounding;
+    starts are drawn from the distinct rows by their weights, so they are other ones
+    than those of the rows one by one.
+
     References
     ----------
     .. [1] G. Celeux and G. Govaert (1995), *Gaussian parsimonious clustering models*,

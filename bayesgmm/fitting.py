@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from bayesgmm.arguments import check_choice, check_count, check_number
 from bayesgmm.clutter import find_clutter
 from bayesgmm.collapse import ON_COLLAPSE, run_through
+from bayesgmm.compression import Repeated, compress
 from bayesgmm.conjugate_default import default_conjugate, resolve_prior
 from bayesgmm.constraints import check_fixed_weights, check_frozen
 from bayesgmm.covariances import covariance_family
@@ -141,7 +142,8 @@ def run_starts(
     """Run EM from every start, then from moves that lead higher.
 
     Components of each run are given their final order. Where the user numbered them,
-    they keep it, and there are no moves.
+    they keep it, and there are no moves. Equal rows are put together where they are
+    many.
 
     Parameters
     ----------
@@ -152,6 +154,7 @@ def run_starts(
     responsibilities : array of shape (n_observations, n_components), optional
         What EM begins with.
     """
+    objective = replace(objective, observations=compress(objective.observations))
     previous, numbered = -np.inf, _numbers_components(settings) or allowed is not None
     starts = _starts(settings, objective, table, weight, allowed, responsibilities)
     if settings.warm_start and hasattr(settings, "parameters_"):
@@ -217,7 +220,13 @@ def _starts(settings, objective, table, weight, allowed, responsibilities):
     feature_names = table.feature_names
     family = _family(settings, table.n_features)
     X = fill_gaps(table.values, weight, objective.reference, family)
-    of_noise, kept = None, slice(None)
+    of_noise, kept, rows = None, slice(None), objective.observations
+    if (
+        isinstance(rows, Repeated)
+        and settings.noise is None
+        and responsibilities is None
+    ):
+        X, weight = rows.distinct.X, rows.distinct.sample_weight
     if settings.noise is not None:
         of_noise = _begin_noise(X, allowed, responsibilities)
         kept = of_noise < 1
