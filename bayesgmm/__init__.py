@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bayesgmm import errors as errors
     from bayesgmm import priors as priors
     from bayesgmm.analysis import Analysis as Analysis
+    from bayesgmm.areas import area as area
     from bayesgmm.bootstrap import bootstrap as bootstrap
     from bayesgmm.bootstrap import bootstrap_summary as bootstrap_summary
     from bayesgmm.column_information import column_information as column_information
@@ -91,8 +92,10 @@ if TYPE_CHECKING:
     from bayesgmm.relabel import rename as rename
     from bayesgmm.relabel import unrelabel as unrelabel
     from bayesgmm.sampling import sample as sample
+    from bayesgmm.segmentation import segment as segment
     from bayesgmm.selection import Selection as Selection
     from bayesgmm.selection import select as select
+    from bayesgmm.smoothing import smooth as smooth
     from bayesgmm.stacking import Stacking as Stacking
     from bayesgmm.stacking import stack_chains as stack_chains
     from bayesgmm.standard_errors import standard_errors as standard_errors
@@ -120,6 +123,7 @@ _HOME = {
     "Stacking": "stacking",
     "align_to": "relabel",
     "ambiguous_rows": "confident",
+    "area": "areas",
     "average_over_labels": "over_labels",
     "binder": "partitions.losses",
     "bootstrap": "bootstrap",
@@ -170,10 +174,12 @@ _HOME = {
     "rename": "relabel",
     "sample": "sampling",
     "sample_prior": "prior_sampling",
+    "segment": "segmentation",
     "select": "selection",
     "sequential_likelihood_ratio_tests": "lrt",
     "several_partitions": "partitions.several",
     "similarity": "partitions.similarity",
+    "smooth": "smoothing",
     "stack_chains": "stacking",
     "standard_errors": "standard_errors",
     "unrelabel": "relabel",

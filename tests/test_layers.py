@@ -51,9 +51,9 @@ ROWS = {
         "target",
     ],
     "E inference": [
-        "candidates collapse constraints em fitting imputation incomplete information "
-        "labelled maximise moves observations optima overall race restarts search "
-        "squarem starts steps",
+        "candidates collapse compression constraints em fitting imputation incomplete "
+        "information labelled maximise moves observations optima overall race restarts "
+        "search squarem starts steps",
         "cavi variational",
         "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
@@ -101,8 +101,10 @@ ROWS = {
     "I front": [
         "__init__",
         "analysis",
+        "areas",
         "bridge",
         "cli",
+        "correlation",
         "datasets",
         "derived",
         "estimator",
@@ -116,8 +118,12 @@ ROWS = {
         "pipeline",
         "prior_sampling",
         "sampling",
+        "scenes",
         "scores",
+        "segmentation",
+        "segments",
         "selection",
+        "smoothing",
         "stability",
         "symmetry",
         "thames",

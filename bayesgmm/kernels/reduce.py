@@ -1,11 +1,13 @@
 """Passes over the data for direct callers: in chunks, on threads, same bits always."""
 
 from itertools import pairwise, product
+from typing import NamedTuple
 
 import numpy as np
 
 from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
 from bayesgmm.kernels import pointwise
+from bayesgmm.kernels.averages import average_draws
 from bayesgmm.kernels.rows import fused
 from bayesgmm.kernels.sampled import sampled_pass
 from bayesgmm.kernels.threads import run_tasks
@@ -14,6 +16,7 @@ from bayesgmm.kernels.threads import run_tasks
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32768, 1024
 _OPERATIONS = 2**22
 _DRAWS = 16
+_ROWS_IN_CACHE = 4096
 _NO_WEIGHTS = np.empty(0)
 
 
@@ -152,6 +155,48 @@ def responsibilities_draws(X_block, quadratics: Quadratics) -> Floats:
 
     run_tasks(run, _draws(quadratics))
     return tables
+
+
+class Averages(NamedTuple):
+    """What all draws together say of rows.
+
+    Attributes
+    ----------
+    shares : array of shape (n_components, n_rows)
+        Mean responsibilities.
+    variances : array of shape (n_components, n_rows)
+        Of the responsibilities, over draws.
+    entropies : array of shape (n_rows,)
+        Mean entropy of the responsibilities, in nats.
+    totals : array of shape (n_draws, n_components)
+        Responsibilities under each draw, summed over rows.
+    """
+
+    shares: Floats
+    variances: Floats
+    entropies: Floats
+    totals: Floats
+
+
+def average_responsibilities(X_block, quadratics: Quadratics, counts=None) -> Averages:
+    """Summarise responsibilities over draws, on the thread that asks for it.
+
+    The caller keeps `X_block` short: what is summed is kept for each of its rows.
+    `quadratics` has a leading axis of draws. `counts`, by default ones, say how often
+    rows are there.
+    """
+    counts = np.ones(len(X_block)) if counts is None else counts.astype(np.float64)
+    n_draws, n_components = quadratics.offsets.shape
+    n_rows = len(X_block)
+    shares, variances = np.zeros((2, n_components, n_rows))
+    entropies, totals = np.zeros(n_rows), np.zeros((n_draws, n_components))
+    size = n_rows if n_draws == 1 else _ROWS_IN_CACHE
+    for start in range(0, n_rows, size):
+        rows = slice(start, start + size)
+        some = shares[:, rows], variances[:, rows], entropies[rows]
+        X = _as_block(X_block[rows])
+        totals += average_draws(X, counts[rows], *quadratics, *some)
+    return Averages(shares, variances, entropies, totals)
 
 
 def _as_block(X):

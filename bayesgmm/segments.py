@@ -1,0 +1,119 @@
+"""What a map of segments holds: names, labels, and what follows from probabilities."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm._typing import Floats
+from bayesgmm.dims import COMPONENT, NOISE, NOISE_NAME
+from bayesgmm.errors import InputError
+from bayesgmm.membership import VARIABLES
+from bayesgmm.naming import component_name
+
+MISSING = -9999
+"""The label where data are missing, which files declare as the fill value."""
+POINT = ("label", "probability", "entropy", "margin")
+"""What a fit by EM says, which takes its parameters for the truth."""
+DRAWN = ("probability_sd", "assignment_entropy", "parameter_entropy")
+"""What only draws can add."""
+
+
+def decide(probability: Floats) -> tuple[Any, Floats]:
+    """Choose the likeliest component, for many places at once.
+
+    Parameters
+    ----------
+    probability : array of shape (n_components, ...)
+        NaN or zeros where missing.
+
+    Returns
+    -------
+    label : array of int
+        The first of the highest; `MISSING` where there is none.
+    margin : array
+        Highest less second-highest; NaN where missing.
+    """
+    label = np.zeros(probability.shape[1:], np.int16)
+    top, second = probability[0], np.zeros_like(probability[0])
+    for k in range(1, len(probability)):
+        new = probability[k]
+        label[new > top] = k
+        second = np.maximum(second, np.minimum(new, top))
+        top = np.maximum(top, new)
+    missing, margin = ~(top > 0.0), top - second
+    label[missing], margin[missing] = MISSING, np.nan
+    return label, margin
+
+
+def entropy_of(probability: Floats) -> Floats:
+    """Return the entropy over the first axis, in nats."""
+    total = np.zeros_like(probability[0])
+    for p in probability:
+        total -= p * np.log(np.where(p > 0.0, p, 1.0))
+    return total
+
+
+def component_names(components: Any, *, noisy: bool) -> np.ndarray:
+    """Return the coordinate of components, with that of noise behind them."""
+    components = np.asarray(components)
+    if not noisy:
+        return components
+    return np.append(components, NOISE if components.dtype.kind in "iu" else NOISE_NAME)
+
+
+def is_noisy(components: np.ndarray) -> bool:
+    """Tell whether the last of these coordinates is that of noise."""
+    return components[-1] in (NOISE, NOISE_NAME)
+
+
+def number_noise(label: Any, components: np.ndarray) -> Any:
+    """Call the last component `NOISE` if it is noise, in place."""
+    if is_noisy(components):
+        label[label == len(components) - 1] = NOISE
+    return label
+
+
+def name_variables(
+    maps: Mapping[str, xr.DataArray], components: np.ndarray
+) -> xr.Dataset:
+    """Put maps together, and say in the terms of CF what they are.
+
+    Parameters
+    ----------
+    maps : dict of DataArray
+        Keys are among those of `bayesgmm.membership.VARIABLES`.
+    components : array of shape (n_components,)
+        As from `component_names`.
+    """
+    segments = xr.Dataset(dict(maps)).assign_coords({COMPONENT: components})
+    for name, variable in segments.data_vars.items():
+        _, units, long_name = VARIABLES[str(name)]
+        variable.attrs = {"long_name": long_name, "units": units}
+    label = segments["label"]
+    label.attrs |= _flags(components)
+    label.encoding["_FillValue"] = np.int16(MISSING)
+    return segments
+
+
+def _flags(components) -> dict[str, Any]:
+    """Return what CF has of the names of numbers; its words have no blanks."""
+    values = number_noise(np.arange(len(components), dtype=np.int16), components)
+    names = [
+        NOISE_NAME if name == NOISE else component_name(name) for name in components
+    ]
+    meanings = " ".join("_".join(name.split()) for name in names)
+    return {"flag_values": values, "flag_meanings": meanings}
+
+
+def check_segments(segments: Any) -> tuple[xr.Dataset, tuple[Hashable, ...]]:
+    """Return segments and their dimensions, without that of components; or refuse."""
+    if isinstance(segments, xr.Dataset) and {"label", "probability"} <= set(segments):
+        return segments, segments["label"].dims
+    raise InputError(
+        "segments",
+        "be a Dataset with `label` and `probability`",
+        type(segments).__name__,
+        "Pass what `bayesgmm.segment` returned.",
+    )
