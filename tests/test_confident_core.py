@@ -1,5 +1,7 @@
 """The largest set of rows that enough draws divide alike."""
 
+import _thread
+import time
 from itertools import combinations
 
 import numpy as np
@@ -7,8 +9,8 @@ import pytest
 from oracle_partitions import by_appearance, random_draws
 
 import bayesgmm as bg
-from bayesgmm.errors import InputError
-from bayesgmm.kernels import threads
+from bayesgmm.errors import ConvergenceWarning, InputError
+from bayesgmm.partitions import core, runs
 
 
 def together(labels):
@@ -63,9 +65,28 @@ def test_the_number_of_threads_changes_nothing(monkeypatch):
     draws = np.random.default_rng(1).integers(2, size=(40, 12))
     found = []
     for cores in (1, 4):
-        monkeypatch.setattr(threads, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(runs, "available_cores", lambda cores=cores: cores)
         found.append(bg.confident_core(draws, probability=0.3, random_seed=1))
     assert found[0].identical(found[1])
+
+
+def test_an_interrupt_keeps_the_best_so_far(monkeypatch):
+    real, done = core.grow_core, []
+
+    def slow(*arguments):
+        done.append(real(*arguments))
+        if len(done) == 3:
+            _thread.interrupt_main()
+            time.sleep(0.3)
+        return done[-1]
+
+    monkeypatch.setattr(core, "grow_core", slow)
+    monkeypatch.setattr(runs, "available_cores", lambda: 1)
+    draws = np.random.default_rng(1).integers(2, size=(40, 12))
+    with pytest.warns(ConvergenceWarning, match=r"interrupted: . of 64 runs are done"):
+        found = bg.confident_core(draws, probability=0.3)
+    assert 3 <= len(done) < 10
+    assert found.attrs["n_decided"] == max((labels >= 0).sum() for labels, _ in done)
 
 
 @pytest.mark.parametrize("draws", [[[0]], [[3], [0]], [[1, 1, 0]], [[-1, -1, 2]]])

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import oracle_partitions as oracle
+import pandas as pd
 import pytest
 import synthetic
 import xarray as xr
@@ -14,7 +15,7 @@ from oracle_partitions import by_appearance, random_draws
 
 import bayesgmm as bg
 from bayesgmm.errors import ConvergenceWarning, InputError
-from bayesgmm.partitions import search
+from bayesgmm.partitions import runs, search
 from bayesgmm.partitions.given import read_labels
 from bayesgmm.partitions.losses import as_loss
 
@@ -63,14 +64,26 @@ def test_unequal_costs_move_the_minimiser(golden):
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_no_more_clusters_than_allowed(golden, most):
-    draws = np.array(golden("partitions.json")["cases"][3]["draws"])
-    every = oracle.all_partitions(draws.shape[1])
-    few = every[every.max(axis=1) < most]
-    expected = oracle.expected_losses(few, draws)["vi"]
-    found = bg.partition(draws, max_clusters=most)
-    assert found.n_clusters <= most
-    assert found.expected_loss == pytest.approx(min(expected), abs=1e-10)
+@pytest.mark.parametrize("loss", oracle.LOSSES)
+def test_the_minimiser_of_no_more_clusters_than_allowed_is_found(golden, loss, most):
+    truth = np.array(golden("partitions.json")["cases"][3]["draws"])
+    alone = np.vstack([random_draws(1), np.arange(random_draws(1).shape[1])])
+    for draws in (truth, alone):
+        every = oracle.all_partitions(draws.shape[1])
+        few = every[every.max(axis=1) < most]
+        expected = oracle.expected_losses(few, draws)[loss]
+        found = bg.partition(draws, loss=loss, max_clusters=most)
+        assert found.n_clusters <= most
+        assert found.expected_loss == pytest.approx(min(expected), abs=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["vi", "binder", "nvi", "nid"])
+def test_rows_that_share_no_label_fill_the_clusters_allowed_evenly(loss):
+    """These losses are least where sizes are equal, if draws are singletons."""
+    found = bg.partition([np.arange(30)], loss=loss, max_clusters=3)
+    assert np.bincount(found.labels).tolist() == [10, 10, 10]
+    if loss == "binder":
+        assert found.expected_loss == 135  # pairs: three times 10 * 9 / 2
 
 
 # Credible balls ---------------------------------------------------------------------
@@ -116,6 +129,15 @@ def test_every_row_by_itself():
     assert found.expected_loss == 0.0
 
 
+def test_the_result_knows_its_loss_and_costs():
+    found = bg.partition([[0, 0, 1], [0, 1, 1]], loss=bg.binder(1.5))
+    assert (found.loss.name, found.loss.cost_apart) == ("binder", 1.5)
+    assert found.loss.unit == ""  # costs, not pairs
+    assert "Expected loss (binder(1.5)): 1 over 2 draws." in str(found)
+    assert str(bg.binder(1.0)) == "binder"
+    assert bg.binder(1.0).unit == "pairs"
+
+
 def test_noise_is_one_cluster():
     draws = np.tile([-1, 0, 0, 1, 1, -1, 1], (30, 1))
     assert bg.partition(draws).labels.values.tolist() == [1, 2, 2, 0, 0, 1, 0]
@@ -157,7 +179,7 @@ def test_the_number_of_threads_changes_nothing(loss, monkeypatch):
     draws = np.random.default_rng(0).integers(3, size=(12, 30))
     found = []
     for cores in (1, 2, 5):
-        monkeypatch.setattr(search, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(runs, "available_cores", lambda cores=cores: cores)
         found.append(bg.partition(draws, loss=loss, random_seed=4, n_runs=3))
     for other in found[1:]:
         xr.testing.assert_identical(other.labels, found[0].labels)
@@ -205,7 +227,7 @@ def test_an_interrupt_keeps_the_best_so_far(monkeypatch):
         return done[-1]
 
     monkeypatch.setattr(search, "_run", slow)
-    monkeypatch.setattr(search, "available_cores", lambda: 1)
+    monkeypatch.setattr(runs, "available_cores", lambda: 1)
     with pytest.warns(ConvergenceWarning, match="interrupted: . of 16 runs are done"):
         found = bg.partition(draws)
     assert found.n_runs in (3, 4)
@@ -242,9 +264,34 @@ def test_what_are_no_draws_is_refused(draws):
         bg.partition(draws)
 
 
-def test_draws_that_are_not_labels_are_refused():
-    with pytest.raises(InputError, match="whole numbers as labels; got nan"):
-        bg.partition([[0, np.nan]])
+DIMS = ("chain", "draw", "obs_id", "more")
+
+
+@pytest.mark.parametrize(
+    ("draws", "text"),
+    [
+        ([[0, np.nan]], "whole numbers as labels; got nan"),
+        ([[0, np.inf]], "whole numbers as labels; got inf"),
+        ([[0, None]], "have a label for every row; got a row without one"),
+        ([["a", None]], "have a label for every row; got a row without one"),
+        (pd.DataFrame({0: [1, None]}, dtype="Int64"), "whole numbers as labels"),
+        ([[0, 1], [0]], "labels in an array; got list: .*inhomogeneous"),
+        (xr.Dataset({"label": ("obs_id", [0])}), "labels in an array; got Dataset"),
+        (xr.DataArray(np.zeros((1, 1, 1, 1)), dims=DIMS), r"of shape \(1, 1, 1, 1\)"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("function", [bg.partition, bg.similarity], ids=["", "pairs"])
+def test_draws_that_are_not_labels_are_refused(function, draws, text):
+    with pytest.raises(InputError, match=f"`posterior` must .*{text}"):
+        function(draws)
+
+
+def test_labels_may_be_of_any_kind():
+    draws = [["b", "b", "a"], ["x", "b", "b"]]
+    found = bg.partition(np.array(draws, dtype=object)).expected_loss
+    for same in (draws, [[1.0, 1.0, -3.0], [2.0, 1.0, 1.0]], pd.DataFrame(draws)):
+        assert bg.partition(same).expected_loss == found
 
 
 @pytest.mark.parametrize("name", ["losses", "point", "core", "several", "similarity"])

@@ -1,5 +1,7 @@
 """Several partitions in place of one, against all ways to choose them."""
 
+import _thread
+import time
 from itertools import combinations
 
 import numpy as np
@@ -9,8 +11,8 @@ import xarray as xr
 from oracle_partitions import by_appearance
 
 import bayesgmm as bg
-from bayesgmm.errors import InputError
-from bayesgmm.kernels import threads
+from bayesgmm.errors import ConvergenceWarning, InputError
+from bayesgmm.partitions import runs, several
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -27,7 +29,7 @@ def test_the_best_two_of_all_partitions_are_found(seed, loss):
         np.minimum(apart[i], apart[j]).mean()
         for i, j in combinations(range(len(every)), 2)
     )
-    found = bg.several_partitions(draws, 2, loss)
+    found = bg.several_partitions(draws, n_partitions=2, loss=loss)
     assert found.attrs["expected_loss"] == pytest.approx(best, abs=1e-10)
     mine = [[oracle.LOSSES[loss](c, d) for d in draws] for c in found["label"].values]
     nearest = found["nearest"].values[0]
@@ -51,7 +53,7 @@ def two_opinions():
 
 
 def test_opinions_are_told_apart(two_opinions):
-    found = bg.several_partitions(two_opinions, 2)
+    found = bg.several_partitions(two_opinions, n_partitions=2)
     assert found["weight"].values.tolist() == [100 / 160, 60 / 160]
     assert found["n_clusters"].values.tolist() == [3, 2]
     thirds, halves = found["label"].values
@@ -63,26 +65,30 @@ def test_opinions_are_told_apart(two_opinions):
 
 
 def test_one_partition_is_the_point_estimate(two_opinions):
-    one = bg.several_partitions(two_opinions, 1)
+    one = bg.several_partitions(two_opinions, n_partitions=1)
     point = bg.partition(two_opinions)
     assert one.attrs["expected_loss"] == pytest.approx(point.expected_loss, abs=1e-12)
-    few = bg.several_partitions(two_opinions, 2, max_clusters=2)
+    few = bg.several_partitions(two_opinions, n_partitions=2, max_clusters=2)
     assert few["n_clusters"].max() == 2
 
 
 def test_the_number_of_threads_changes_nothing(two_opinions, monkeypatch):
     found = []
     for cores in (1, 4):
-        monkeypatch.setattr(threads, "available_cores", lambda cores=cores: cores)
-        found.append(bg.several_partitions(two_opinions, 3, n_draws=30, random_seed=1))
+        monkeypatch.setattr(runs, "available_cores", lambda cores=cores: cores)
+        found.append(
+            bg.several_partitions(
+                two_opinions, n_partitions=3, n_draws=30, random_seed=1
+            )
+        )
     assert found[0].identical(found[1])
 
 
 def test_fewer_where_draws_do_not_differ():
-    found = bg.several_partitions([[0, 0, 1], [1, 1, 0], [0, 1, 1]], 5)
+    found = bg.several_partitions([[0, 0, 1], [1, 1, 0], [0, 1, 1]], n_partitions=5)
     assert found["weight"].values.round(6).tolist() == [0.666667, 0.333333]
     assert found.attrs["expected_loss"] == 0.0
-    assert bg.several_partitions([[7]], 2).sizes["partition"] == 1
+    assert bg.several_partitions([[7]], n_partitions=2).sizes["partition"] == 1
 
 
 @pytest.mark.parametrize(
@@ -96,3 +102,25 @@ def test_fewer_where_draws_do_not_differ():
 def test_bad_settings_are_refused(arguments, text):
     with pytest.raises(InputError, match=text):
         bg.several_partitions([[0, 1]], **arguments)
+
+
+@pytest.mark.parametrize("part", ["begin", "finish"])
+def test_an_interrupt_keeps_the_best_so_far(two_opinions, monkeypatch, part):
+    whole = bg.several_partitions(two_opinions, n_partitions=2, n_draws=40)
+    real, calls = {"begin": several.improve, "finish": several.search}, []
+
+    def interrupted(*arguments):
+        calls.append(part)
+        if part == "finish" or len(calls) == 12:  # in one of the first eight starts
+            _thread.interrupt_main()
+            time.sleep(0.3)
+        return real[part](*arguments)
+
+    name = {"begin": "improve", "finish": "search"}[part]
+    monkeypatch.setattr(several, name, interrupted)
+    monkeypatch.setattr(runs, "available_cores", lambda: 1)
+    with pytest.warns(ConvergenceWarning, match=r"interrupted: \d of 8 starts"):
+        found = bg.several_partitions(two_opinions, n_partitions=2, n_draws=40)
+    assert len(calls) < 30
+    assert found.sizes["partition"] == 2
+    assert whole.attrs["expected_loss"] <= found.attrs["expected_loss"] < 0.5

@@ -8,7 +8,7 @@ from oracle_posterior import Enumerated
 
 import bayesgmm as bg
 from bayesgmm.errors import InputError
-from bayesgmm.partitions import shares, similarity
+from bayesgmm.partitions import given, shares, similarity
 
 
 @pytest.mark.parametrize("case", range(4))
@@ -30,6 +30,14 @@ def test_exact_draws_have_the_exact_similarity(golden, case):
     p = np.clip(case["psm"], 0.0, 1.0)
     # Labels are averaged out, so this is more than the standard error.
     assert (abs(got - p) <= 1e-12 + 4.0 * np.sqrt(p * (1 - p) / n_draws)).all()
+
+
+def test_no_draw_of_labels_is_left_out(monkeypatch):
+    draws = np.random.default_rng(0).integers(4, size=(50, 7))
+    monkeypatch.setattr(given, "MOST_LABELS", 70)
+    assert bg.partition(draws, n_runs=1).n_draws == 10  # as it says
+    together = draws[:, :, None] == draws[:, None]
+    np.testing.assert_allclose(bg.similarity(draws), together.mean(axis=0), atol=1e-12)
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,6 @@ class Rule(NamedTuple):
     cost_apart : float
         Of a pair that is together in a draw only, where pairs that are together in the
         estimate only cost 2 less it. Of Binder's loss.
-    linear : bool
-        Whether the loss is linear in A, B and S: only their means matter then.
     curve : array of shape (n_observations + 1,)
         f(0), f(1), ...
     rise : array of shape (n_observations,)
@@ -43,7 +41,6 @@ class Rule(NamedTuple):
 
     kind: int
     cost_apart: float
-    linear: bool
     curve: Floats
     rise: Floats
 
@@ -74,27 +71,18 @@ class Tables(NamedTuple):
     n: Ints
 
 
-class _Space(NamedTuple):
-    """Memory for the options that a row has."""
-
-    costs: Floats
-    shared: Ints
-    options: Ints
-    joint: Floats
-
-
 @loop
-def _loss(rule, whole, n, a, b, s):
+def _loss(kind, cost_apart, whole, n, a, b, s):
     """Return the loss for sums A, B and S; `whole` is f(n)."""
-    if rule.kind == VI:
+    if kind == VI:
         return (a + b - 2.0 * s) / n
-    if rule.kind == BINDER:
-        return (2.0 - rule.cost_apart) * (a - s) + rule.cost_apart * (b - s)
+    if kind == BINDER:
+        return (2.0 - cost_apart) * (a - s) + cost_apart * (b - s)
     # Where both partitions are the same trivial one the rest are 0 / 0, and 0.
-    if rule.kind == OMARI:
+    if kind == OMARI:
         mean = 0.5 * (a + b)
-        over, under = mean - s, mean - (a * b / whole if whole > 0.0 else 0.0)
-    elif rule.kind == NVI:
+        over, under = mean - s, mean - a * (b / max(whole, 1.0))
+    elif kind == NVI:
         over, under = a + b - 2.0 * s, whole - s
     else:
         over, under = max(a, b) - s, whole - min(a, b)
@@ -137,7 +125,7 @@ def losses(rule, labels, n_clusters, draws, n_labels):
                 s += curve[table[j, k]]
         # Different partitions differ by 1 at least: less is rounding, and none.
         same = a - s < 0.5 and b - s < 0.5
-        out[t] = 0.0 if same else _loss(rule, whole, n, a, b, s)
+        out[t] = 0.0 if same else _loss(rule.kind, rule.cost_apart, whole, n, a, b, s)
     return out
 
 
@@ -193,12 +181,8 @@ def visit(rule, draws, order, start, most, tables):
     moved : bool
     """
     room = len(tables.sizes)
-    space = _Space(
-        np.empty(room),
-        np.empty(room, np.int64),
-        np.empty(room, np.intp),
-        np.empty((0 if rule.linear else room, draws.shape[1])),
-    )
+    costs, shared = np.empty(room), np.empty(room, np.int64)
+    joint = np.empty((0 if rule.kind <= BINDER else room, draws.shape[1]))
     moved = False
     for place in range(start, len(order)):
         i = order[place]
@@ -207,13 +191,12 @@ def visit(rule, draws, order, start, most, tables):
         old = tables.labels[i]
         if old < 0:
             _admit(rule, draws[i], tables, 1)
-        else:
-            _count(rule, draws[i], i, old, tables, -1)
-        new = _cheapest(rule, draws[i], old, min(most, room), space, tables)
-        _count(rule, draws[i], i, new, tables, 1)
-        moved = moved or new != old
-        if old >= 0 and tables.sizes[old] == 0:
-            _close(old, tables)
+        new = _cheapest(
+            rule, draws[i], old, min(most, room), costs, shared, joint, tables
+        )
+        if new != old:
+            moved = True
+            _move(rule, draws[i], i, old, new, tables)
     return len(order), moved
 
 
@@ -248,8 +231,8 @@ def expected_loss(rule, tables):
             for k in range(n_clusters):
                 s += curve[tables.counts[t, j, k]]
         tables.joint[t] = s
-    n, a = tables.n[1], _own(rule, tables)
-    return _mean_loss(rule, curve[n], n, a, tables.drawn, tables.joint)
+    a = _own(rule, tables)
+    return _mean_loss(rule, tables.n[1], a, tables.drawn, tables.joint)
 
 
 @inner
@@ -284,85 +267,117 @@ def _count(rule, row, i, cluster, tables, step):
 
 
 @inner
-def _cheapest(rule, row, old, most, space, tables):
-    """Return the cluster, perhaps a new one, where a row costs least."""
-    n_clusters = tables.n[0]
-    emptied = old >= 0 and tables.sizes[old] == 0
-    n_options = n_clusters if emptied else min(n_clusters + 1, most)
-    options = _options(row, old, n_options, space, tables)
-    if rule.linear:
-        _price_linear(rule, row, options, space.costs, tables)
-    else:
-        _price(rule, row, options, space, tables)
-    costs, cheapest = space.costs, 0
-    for place in range(1, len(options)):
-        slack = _TOLERANCE * (abs(costs[place]) + abs(costs[cheapest]))
-        if costs[place] < costs[cheapest] - slack:
-            cheapest = place
-    return options[cheapest]
-
-
-@loop
-def _options(row, old, n_options, space, tables):
-    """Return the clusters where a row might go: where it was first, a new one last.
-
-    A cluster with none of whose rows it shares a label in any draw is worse than none.
-    """
-    shared, options = space.shared[:n_options], space.options
-    shared[:] = 0
-    for t in range(len(row)):
-        entries = tables.counts[t, row[t]]
-        for k in range(n_options):
-            shared[k] += entries[k]
-    found = 0
+def _move(rule, row, i, old, new, tables):
+    """Count a row in another cluster than before, if it was in any."""
     if old >= 0:
-        options[0], found = old, 1
-    for k in range(n_options):
-        if k != old and (shared[k] > 0 or tables.sizes[k] == 0):
-            options[found] = k
-            found += 1
-    if found == 0:  # no new cluster is allowed
-        options[0], found = 0, 1
-    return options[:found]
-
-
-@loop
-def _price_linear(rule, row, options, costs, tables):
-    """Fill what the expected loss grows by when a row joins each cluster."""
-    n_draws, n, rise = len(row), tables.n[1], rule.rise
-    costs[:] = 0.0
-    for t in range(n_draws):
-        entries = tables.counts[t, row[t]]
-        for place in range(len(options)):
-            costs[place] += rise[entries[options[place]]]
-    for place in range(len(options)):
-        own, joint = rise[tables.sizes[options[place]]], costs[place] / n_draws
-        costs[place] = _loss(rule, rule.curve[n], n, own, 0.0, joint)
+        _count(rule, row, i, old, tables, -1)
+    _count(rule, row, i, new, tables, 1)
+    if old >= 0 and tables.sizes[old] == 0:
+        _close(old, tables)
 
 
 @inner
-def _price(rule, row, options, space, tables):
-    """Fill the expected loss with a row in each cluster."""
-    own, whole = _own(rule, tables), rule.curve[tables.n[1]]
-    for t in range(len(row)):
-        entries = tables.counts[t, row[t]]
-        for place in range(len(options)):
-            gained = rule.rise[entries[options[place]]]
-            space.joint[place, t] = tables.joint[t] + gained
-    for place in range(len(options)):
-        a = own + rule.rise[tables.sizes[options[place]]]
-        space.costs[place] = _mean_loss(
-            rule, whole, tables.n[1], a, tables.drawn, space.joint[place]
-        )
+def _cheapest(rule, row, old, most, costs, shared, joint, tables):
+    """Return the cluster, perhaps a new one, where a row costs least.
+
+    Of equal ones it is where the row was, or else the first. The row counts nowhere
+    while they are compared.
+    """
+    n_clusters = tables.n[0]
+    alone = old >= 0 and tables.sizes[old] == 1
+    n_options = n_clusters if alone else min(n_clusters + 1, most)
+    costs = costs[:n_options]
+    if rule.kind == VI:
+        _gain(rule.rise, row, old, costs, tables)
+        _price_linear(rule, len(row), old, costs, tables)
+    elif rule.kind == BINDER:
+        _share(row, old, shared[:n_options], tables)
+        costs[:] = shared[:n_options]
+        _price_linear(rule, len(row), old, costs, tables)
+    else:
+        _join(rule.rise, row, old, joint[:n_options], tables)
+        _price(rule, old, joint, costs, tables)
+    cheapest = max(old, 0)
+    for k in range(n_options):
+        slack = _TOLERANCE * (abs(costs[k]) + abs(costs[cheapest]))
+        if costs[k] < costs[cheapest] - slack:
+            cheapest = k
+    return cheapest
 
 
 @loop
-def _mean_loss(rule, whole, n, a, drawn, joint):
+def _gain(rise, row, old, gains, tables):
+    """Fill what S grows by, over all draws, when a row joins each cluster."""
+    gains[:] = 0.0
+    stay = 0.0
+    for t in range(len(row)):
+        entries = tables.counts[t, row[t]]
+        for k in range(len(gains)):
+            gains[k] += rise[entries[k]]
+        if old >= 0:
+            stay += rise[entries[old] - 1]
+    if old >= 0:
+        gains[old] = stay
+
+
+@loop
+def _share(row, old, shared, tables):
+    """Fill the same for pairs: how many labels it shares with other rows of each."""
+    shared[:] = 0
+    for t in range(len(row)):
+        entries = tables.counts[t, row[t]]
+        for k in range(len(shared)):
+            shared[k] += entries[k]
+    if old >= 0:
+        shared[old] -= len(row)
+
+
+@inner
+def _price_linear(rule, n_draws, old, costs, tables):
+    """Turn gains into what the expected loss grows by."""
+    whole, n = rule.curve[tables.n[1]], tables.n[1]
+    for k in range(len(costs)):
+        own, gained = rule.rise[tables.sizes[k] - (k == old)], costs[k] / n_draws
+        costs[k] = _loss(rule.kind, rule.cost_apart, whole, n, own, 0.0, gained)
+
+
+@loop
+def _join(rise, row, old, joint, tables):
+    """Fill S of every draw with a row in each cluster."""
+    for t in range(len(row)):
+        entries, without = tables.counts[t, row[t]], tables.joint[t]
+        if old >= 0:
+            without -= rise[entries[old] - 1]
+        for k in range(len(joint)):
+            joint[k, t] = without + rise[entries[k]]
+        if old >= 0:
+            joint[old, t] = tables.joint[t]
+
+
+@inner
+def _price(rule, old, joint, costs, tables):
+    """Fill the expected loss with a row in each cluster."""
+    own = _own(rule, tables)
+    if old >= 0:
+        own -= rule.rise[tables.sizes[old] - 1]
+    for k in range(len(costs)):
+        a = own + rule.rise[tables.sizes[k] - (k == old)]
+        costs[k] = _mean_loss(rule, tables.n[1], a, tables.drawn, joint[k])
+
+
+@inner
+def _mean_loss(rule, n, a, drawn, joint):
     """Return the loss averaged over draws."""
+    whole = rule.curve[n]
+    return _sum(rule.kind, rule.cost_apart, whole, n, a, drawn, joint) / len(drawn)
+
+
+@loop
+def _sum(kind, cost_apart, whole, n, a, drawn, joint):
     total = 0.0
     for t in range(len(drawn)):
-        total += _loss(rule, whole, n, a, drawn[t], joint[t])
-    return total / len(drawn)
+        total += _loss(kind, cost_apart, whole, n, a, drawn[t], joint[t])
+    return total
 
 
 @inner

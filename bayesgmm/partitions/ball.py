@@ -8,9 +8,7 @@ import xarray as xr
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import BOUND, OBSERVATION
 from bayesgmm.partitions.given import LabelDraws
-
-# Distances that differ less, relative to them, are equal.
-ROUNDING = 1e-9
+from bayesgmm.partitions.losses import ROUNDING
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,21 +1,21 @@
 """The rows whose division into clusters is sure, all at once."""
 
-from functools import partial
+from threading import Event
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesgmm._typing import Ints
 from bayesgmm.arguments import check_count, check_number, check_seed
 from bayesgmm.dims import OBSERVATION, UNDECIDED
 from bayesgmm.kernels.agreement import grow_core
-from bayesgmm.kernels.threads import run_tasks
+from bayesgmm.kernels.partitions import Labels
 from bayesgmm.partitions.given import LabelDraws, read_labels
+from bayesgmm.partitions.losses import ROUNDING
+from bayesgmm.partitions.runs import run_all, warn_of_interrupt
 from bayesgmm.partitions.search import by_size
 
 N_RUNS = 64  # as many as the authors' program takes
-ROUNDING = 1e-9
 
 
 def confident_core(
@@ -25,7 +25,7 @@ def confident_core(
     *,
     n_runs: int = N_RUNS,
     n_draws: int | None = None,
-    random_seed: int = 0,
+    random_seed: int | None = 0,
 ) -> xr.Dataset:
     """Find the most rows whose division into clusters is probable as a whole.
 
@@ -44,8 +44,9 @@ def confident_core(
         Of the search, of which the best is taken.
     n_draws : int, optional
         Of each chain, evenly spread. By default all, or as many as 2**24 labels allow.
-    random_seed : int, default 0
-        The same seed gives the same rows, whatever the number of threads.
+    random_seed : int or None, default 0
+        The same seed gives the same rows, whatever the number of threads. None takes
+        another one each time.
 
     Returns
     -------
@@ -54,10 +55,17 @@ def confident_core(
         left out; ``decided`` (obs_id). Attributes ``probability``, the share of draws
         that divide these rows so, ``n_decided``, ``n_clusters`` and ``n_draws``.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If the user interrupts: the best rows so far are returned.
+
     Raises
     ------
     InputError
         If there is nothing to draw labels from, or a setting is out of its range.
+    KeyboardInterrupt
+        If the user interrupts before the first run is done.
 
     Notes
     -----
@@ -67,8 +75,9 @@ def confident_core(
 
     References
     ----------
-    .. [1] A. F. Barrientos, G. L. Page, D. B. Dahl, D. B. Dunson (2024), who call it
-       the conditional high inclusion probability subset (CHIPS) partition.
+    .. [1] G. L. Page, A. F. Barrientos, D. B. Dahl, D. B. Dunson (2025), *Uncertainty
+       quantification in Bayesian clustering*, arXiv:2511.16040 (the conditional high
+       inclusion probability subset, CHIPS).
 
     Examples
     --------
@@ -84,7 +93,10 @@ def confident_core(
     random_seed = check_seed(random_seed)
     draws = read_labels(posterior, X, n_draws, random_seed)
     least = max(1, int(np.ceil(share * draws.n_draws * (1 - ROUNDING))))
-    labels, n_agreeing = _largest(draws, least, n_runs, random_seed)
+    runs = _grow(draws, least, n_runs, random_seed)
+    if len(runs) < n_runs:
+        warn_of_interrupt(f"{len(runs)} of {n_runs} runs are done")
+    labels, n_agreeing = max(runs, key=lambda run: ((run[0] >= 0).sum(), run[1]))
     decided = labels >= 0
     label = np.full(len(labels), UNDECIDED, np.intp)
     label[decided] = by_size(labels[decided])
@@ -100,13 +112,13 @@ def confident_core(
     )
 
 
-def _largest(draws: LabelDraws, least: int, n_runs: int, seed: int) -> tuple[Ints, int]:
-    """Return labels, -1 left out, of the run with most rows, then most draws."""
-    runs: list = []
-    orders = [
-        np.random.default_rng([seed, run]).permutation(draws.n_observations)
-        for run in range(n_runs)
-    ]
-    grow = partial(grow_core, draws.values, draws.n_labels, least=least)
-    run_tasks(lambda order: grow(order=order), orders, runs.append)
-    return max(runs, key=lambda run: ((run[0] >= 0).sum(), run[1]))
+def _grow(
+    draws: LabelDraws, least: int, n_runs: int, seed: int
+) -> list[tuple[Labels, int]]:
+    """Return of every run labels, -1 left out, and how many draws agree with them."""
+
+    def grow(run: int, _: Event) -> tuple[Labels, int]:
+        order = np.random.default_rng([seed, run]).permutation(draws.n_observations)
+        return grow_core(draws.values, draws.n_labels, order, least)
+
+    return run_all(grow, n_runs)

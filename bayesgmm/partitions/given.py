@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Ints
@@ -76,22 +77,34 @@ def read_labels(
     labels = posterior
     if isinstance(posterior, xr.DataTree):
         labels = draw_at_most(MOST_LABELS, posterior, X, n_draws, random_seed)
-    elif X is not None:
-        raise InputError(
-            "X",
-            "be left out where labels are given",
-            "both",
-            "Pass a posterior in place of labels to draw them for `X`.",
-        )
+    else:
+        _refuse(X)
     values, obs_ids = _by_chain(labels)
-    values = values[:, evenly(values.shape, n_draws, MOST_LABELS)]
-    return _number("posterior", values, obs_ids)
+    kept = evenly(values.shape, n_draws, MOST_LABELS)
+    return _number("posterior", values[:, kept], obs_ids)
+
+
+def read_all(labels: Any, X: Any = None) -> LabelDraws:
+    """Return given draws of labels, however many there are.
+
+    Parameters
+    ----------
+    labels : DataArray or array of shape (n_draws, n_observations)
+    X : array-like, optional
+        Refused.
+
+    Raises
+    ------
+    InputError
+    """
+    _refuse(X)
+    return _number("posterior", *_by_chain(labels))
 
 
 def as_labels(argument: str, labels: Any) -> LabelDraws:
     """Return one partition, as a single draw."""
     obs_ids = labels[OBSERVATION].values if has_rows(labels) else None
-    values = np.asarray(labels)
+    values = _as_array(argument, labels)
     if values.ndim != 1 or not len(values):
         raise InputError(
             argument,
@@ -107,39 +120,76 @@ def has_rows(labels: Any) -> bool:
     return isinstance(labels, xr.DataArray) and OBSERVATION in labels.coords
 
 
+def _refuse(X: Any) -> None:
+    if X is not None:
+        raise InputError(
+            "X",
+            "be left out where labels are given",
+            "both",
+            "Pass a posterior in place of labels to draw them for `X`.",
+        )
+
+
 def _by_chain(labels: Any) -> tuple[np.ndarray, Any]:
     """Return labels (n_chains, n_draws, n_observations), and the names of rows."""
     obs_ids = labels[OBSERVATION].values if has_rows(labels) else None
-    if isinstance(labels, xr.DataArray) and OBSERVATION in labels.dims:
-        chains = SAMPLE_DIMS if CHAIN in labels.dims else (...,)
-        labels = labels.transpose(*chains, OBSERVATION)
-        labels = labels.values if CHAIN in labels.dims else labels.values[None]
+    if isinstance(labels, xr.DataArray) and {*SAMPLE_DIMS, OBSERVATION} == {
+        *labels.dims
+    }:
+        values = labels.transpose(*SAMPLE_DIMS, OBSERVATION).values
+    elif isinstance(labels, xr.DataArray) and OBSERVATION in labels.dims:
+        values = labels.transpose(..., OBSERVATION).values[None]
     else:
-        labels = np.asarray(labels)[None]
-    if labels.ndim == 3 and labels.size:
-        return labels, obs_ids
+        values = _as_array("posterior", labels)[None]
+    if values.ndim == 3 and values.size:
+        return values, obs_ids
     raise InputError(
         "posterior",
         f"be an xarray.DataTree, or labels ({CHAIN}, {DRAW}, {OBSERVATION}) or "
         "(n_draws, n_observations)",
-        f"{type(labels).__name__} of shape {labels.shape[1:]}",
+        f"{type(labels).__name__} of shape {np.shape(labels)}",
         "Pass what `bayesgmm.sample` or `bayesgmm.draw_labels` returned.",
     )
+
+
+def _as_array(argument: str, labels: Any) -> np.ndarray:
+    try:
+        return np.asarray(labels)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            argument,
+            "be labels in an array",
+            f"{type(labels).__name__}: {error}",
+            "Give every draw the same number of rows, and every row one label.",
+        ) from error
 
 
 def _number(argument: str, labels: np.ndarray, obs_ids: Any) -> LabelDraws:
     """Give labels of any kind numbers, in each draw from 0 on."""
     n_chains, _, n = labels.shape
-    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
+    if labels.dtype.kind == "f":
+        _check_whole(argument, labels)
+    codes, found = pd.factorize(labels.ravel())
+    if codes.min() < 0:
         raise InputError(
             argument,
-            "hold whole numbers as labels",
-            f"{labels[~(labels == np.rint(labels))][0]:g}",
-            "Give every row of every draw a label; noise is -1.",
+            "have a label for every row",
+            "a row without one",
+            "Leave the row out, or give it a label of its own; noise is -1.",
         )
-    codes = np.unique(labels, return_inverse=True)[1]
     values = np.ascontiguousarray(codes.reshape(-1, n), dtype=np.int32)
-    sizes = number_by_appearance(values, int(codes.max()) + 1)
+    sizes = number_by_appearance(values, len(found))
     return LabelDraws(
         values, sizes, np.arange(n) if obs_ids is None else obs_ids, n_chains
     )
+
+
+def _check_whole(argument: str, labels: np.ndarray) -> None:
+    odd = ~np.isfinite(labels) | (labels != np.rint(labels))
+    if odd.any():
+        raise InputError(
+            argument,
+            "hold whole numbers as labels",
+            f"{labels[odd][0]:g}",
+            "Give every row of every draw a label; noise is -1.",
+        )

@@ -13,10 +13,15 @@ from bayesgmm.kernels import partitions as kernels
 from bayesgmm.kernels.partitions import Rule
 from bayesgmm.partitions.given import LabelDraws, as_labels, has_rows
 
+ROUNDING = 1e-9
+"""Losses, and shares of draws, that differ less, relative to them, are equal."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loss:
     """How far apart two partitions are; from the table `LOSSES`, or `bayesgmm.binder`.
+
+    As a string it is its name, with its costs.
 
     Attributes
     ----------
@@ -25,9 +30,8 @@ class Loss:
         Of the formula in `kernels.partitions`.
     curve : function
         What sizes are summed as.
-    linear : bool
-        Whether it is linear in these sums.
     unit : str
+        "bits", "pairs" or, of costs and of what has none, "".
     cost_apart : float
         Of Binder's loss.
     """
@@ -35,14 +39,17 @@ class Loss:
     name: str
     kind: int
     curve: Callable[[Floats], Floats]
-    linear: bool
     unit: str = ""
     cost_apart: float = 1.0
+
+    def __str__(self) -> str:
+        costs = "" if self.cost_apart == 1.0 else f"({self.cost_apart:g})"
+        return self.name + costs
 
     def rule(self, n_observations: int) -> Rule:
         """Return the loss as kernels see it, for so many rows."""
         curve = self.curve(np.arange(n_observations + 1.0))
-        return Rule(self.kind, self.cost_apart, self.linear, curve, np.diff(curve))
+        return Rule(self.kind, self.cost_apart, curve, np.diff(curve))
 
     def distances(self, labels: Any, draws: LabelDraws) -> Floats:
         """Return the loss of a partition against every draw, shape (n_draws,)."""
@@ -62,11 +69,11 @@ def _pairs(sizes: Floats) -> Floats:
 LOSSES = {
     loss.name: loss
     for loss in (
-        Loss("vi", kernels.VI, _entropies, linear=True, unit="bits"),
-        Loss("binder", kernels.BINDER, _pairs, linear=True, unit="pairs"),
-        Loss("omari", kernels.OMARI, _pairs, linear=False),
-        Loss("nvi", kernels.NVI, _entropies, linear=False),
-        Loss("nid", kernels.NID, _entropies, linear=False),
+        Loss("vi", kernels.VI, _entropies, "bits"),
+        Loss("binder", kernels.BINDER, _pairs, "pairs"),
+        Loss("omari", kernels.OMARI, _pairs),
+        Loss("nvi", kernels.NVI, _entropies),
+        Loss("nid", kernels.NID, _entropies),
     )
 }
 
@@ -104,7 +111,8 @@ def binder(cost_apart: float = 1.0) -> Loss:
     cost = check_number(
         "cost_apart", cost_apart, "be between 0 and 2", lambda a: 0 < a < 2
     )
-    return replace(LOSSES["binder"], cost_apart=cost)
+    equal = LOSSES["binder"]
+    return equal if cost == 1.0 else replace(equal, unit="", cost_apart=cost)
 
 
 def as_loss(loss: Any) -> Loss:

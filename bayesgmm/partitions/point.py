@@ -1,6 +1,5 @@
 """A point estimate of the partition of the rows, and how sure it is."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +7,11 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arguments import check_count, check_probability, check_seed
-from bayesgmm.errors import ConvergenceWarning
 from bayesgmm.partitions.ball import CredibleBall, credible_ball
 from bayesgmm.partitions.given import read_labels
 from bayesgmm.partitions.losses import Loss, as_loss
-from bayesgmm.partitions.search import search
+from bayesgmm.partitions.runs import warn_of_interrupt
+from bayesgmm.partitions.search import most_clusters, search
 
 N_RUNS = 16
 
@@ -26,10 +25,9 @@ class Partition:
     labels : xarray.DataArray
         Clusters (obs_id), numbered by size: the largest is 0.
     n_clusters : int
-    loss : str
-        What it is closest in.
-    unit : str
-        Of losses: "bits", "pairs" or "".
+    loss : Loss
+        What it is closest in: its ``name``, ``unit`` ("bits", "pairs" or "") and, of
+        Binder's loss, ``cost_apart``.
     expected_loss : float
         Its loss averaged over draws.
     ball : CredibleBall
@@ -43,8 +41,7 @@ class Partition:
 
     labels: xr.DataArray
     n_clusters: int
-    loss: str
-    unit: str
+    loss: Loss
     expected_loss: float
     ball: CredibleBall
     n_draws: int
@@ -53,7 +50,7 @@ class Partition:
 
     def __str__(self) -> str:
         n, ball = self.labels.size, self.ball
-        unit = f" {self.unit}" if self.unit else ""
+        unit = f" {self.loss.unit}" if self.loss.unit else ""
         sizes = np.bincount(self.labels.values)
         lines = [
             f"{n} rows in {self.n_clusters} cluster{'s' * (self.n_clusters != 1)}, "
@@ -82,7 +79,7 @@ def partition(
     n_runs: int = N_RUNS,
     n_draws: int | None = None,
     probability: float = 0.95,
-    random_seed: int = 0,
+    random_seed: int | None = 0,
 ) -> Partition:
     """Find the partition of the rows that is closest to the posterior's on average.
 
@@ -108,8 +105,9 @@ def partition(
         Of each chain, evenly spread. By default all, or as many as 2**24 labels allow.
     probability : float, default 0.95
         Of the credible ball.
-    random_seed : int, default 0
-        The same seed gives the same partition, whatever the number of threads.
+    random_seed : int or None, default 0
+        The same seed gives the same partition, whatever the number of threads. None
+        takes another one each time.
 
     Returns
     -------
@@ -156,28 +154,23 @@ def partition(
           0       2   0.500
           1       2   0.500
     """
-    rule = as_loss(loss)
+    loss = as_loss(loss)
     n_runs = check_count("n_runs", n_runs)
     if max_clusters is not None:
         max_clusters = check_count("max_clusters", max_clusters)
     probability = check_probability("probability", probability)
     random_seed = check_seed(random_seed)
     draws = read_labels(posterior, X, n_draws, random_seed)
-    found = search(draws, rule, max_clusters, n_runs, random_seed)
+    most = most_clusters(draws, max_clusters)
+    found = search(draws, loss, most, n_runs, random_seed)
     if found.n_runs < n_runs:
-        warnings.warn(
-            f"The search was interrupted: {found.n_runs} of {n_runs} runs are done, "
-            "and the best of their partitions is returned. Others might be better.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+        warn_of_interrupt(f"{found.n_runs} of {n_runs} runs are done")
     return Partition(
         labels=draws.name(found.labels),
         n_clusters=int(found.labels.max()) + 1,
-        loss=rule.name,
-        unit=rule.unit,
+        loss=loss,
         expected_loss=found.expected_loss,
-        ball=credible_ball(draws, rule.distances(found.labels, draws), probability),
+        ball=credible_ball(draws, loss.distances(found.labels, draws), probability),
         n_draws=draws.n_draws,
         n_runs=found.n_runs,
         n_agreeing=found.n_agreeing,

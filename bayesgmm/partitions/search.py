@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesgmm._typing import Ints
-from bayesgmm.chains import run_chains
 from bayesgmm.kernels import partitions as kernels
 from bayesgmm.kernels.partitions import Labels, Rule, Tables
-from bayesgmm.kernels.threads import available_cores
 from bayesgmm.partitions.given import LabelDraws
-from bayesgmm.partitions.losses import Loss
-from bayesgmm.sampled import Settings
+from bayesgmm.partitions.losses import ROUNDING, Loss
+from bayesgmm.partitions.runs import run_all
 
 # The paper's: how often a run begins with rows one after the other in place of random
 # labels, and how many clusters it takes apart at the end.
@@ -26,7 +24,6 @@ SEQUENTIAL, N_ZEALOUS = 0.5, 10
 MOST_SWEEPS = 1000  # far beyond what a search needs
 MOST_COUNTS = 2**27
 """Entries of the tables of a run: beyond them there are no more clusters."""
-SAME = 1e-9  # Expected losses that differ less, relative to them, are equal.
 
 
 class Found(NamedTuple):
@@ -50,9 +47,9 @@ class Found(NamedTuple):
 def search(
     draws: LabelDraws,
     loss: Loss,
-    max_clusters: int | None = None,
-    n_runs: int = 16,
-    random_seed: int = 0,
+    most: int,
+    n_runs: int,
+    random_seed: int,
     start: Any = None,
 ) -> Found:
     """Return the partition of least expected loss that any run finds.
@@ -61,8 +58,8 @@ def search(
     ----------
     draws : LabelDraws
     loss : Loss
-    max_clusters : int, optional
-        By default as many as there are rows, if memory allows it.
+    most : int
+        Clusters, from `most_clusters`.
     n_runs : int
         Independent, each with its own random numbers: they do not depend on threads.
     random_seed : int
@@ -75,19 +72,10 @@ def search(
         If the user interrupts before any run is done. Later the best partition of those
         that are is returned.
     """
-    most = most_clusters(draws, max_clusters)
     by_row = np.ascontiguousarray(draws.values.T)
-    task = partial(
-        _run, draws, by_row, loss.rule(draws.n_observations), most, random_seed, start
-    )
-    settings = Settings(1, 0, n_runs, available_cores(), random_seed, progress=False)
-    chains = run_chains(task, settings)
-    runs = [run for run in chains.results.values() if run is not None]
-    for failure in chains.failures.values():
-        raise failure
-    if not runs:
-        raise KeyboardInterrupt
-    return _best(runs, loss, draws)
+    rule = loss.rule(draws.n_observations)
+    run = partial(_run, draws, by_row, rule, most, random_seed, start)
+    return _best(run_all(run, n_runs), loss, draws)
 
 
 def most_clusters(draws: LabelDraws, max_clusters: int | None) -> int:
@@ -98,11 +86,13 @@ def most_clusters(draws: LabelDraws, max_clusters: int | None) -> int:
     return min(max_clusters, draws.n_observations)
 
 
-def improve(draws: LabelDraws, loss: Loss, labels: Ints, most: int, rng: Any) -> Ints:
-    """Move rows one by one until none lowers the expected loss."""
+def improve(
+    draws: LabelDraws, loss: Loss, labels: Ints, most: int, rng: Any, stop: Event
+) -> Ints:
+    """Move rows one by one until none lowers the expected loss, or `stop` is set."""
     by_row = np.ascontiguousarray(draws.values.T)
     rule = loss.rule(draws.n_observations)
-    search = _Search(by_row, draws.n_labels, rule, most, rng, Event())
+    search = _Search(by_row, draws.n_labels, rule, most, rng, stop)
     search.begin(labels)
     search.settle()
     return by_size(search.tables.labels)
@@ -111,7 +101,7 @@ def improve(draws: LabelDraws, loss: Loss, labels: Ints, most: int, rng: Any) ->
 def _best(runs: list[Ints], loss: Loss, draws: LabelDraws) -> Found:
     """Choose by loss; of equal ones by fewer clusters, and then by labels."""
     values = np.array([loss.distances(labels, draws).mean() for labels in runs])
-    equal = np.flatnonzero(values <= values.min() + SAME * abs(values.min()))
+    equal = np.flatnonzero(values <= values.min() + ROUNDING * abs(values.min()))
     best = min(equal, key=lambda run: (runs[run].max(), *runs[run]))
     return Found(runs[best], float(values[best]), len(runs), len(equal))
 
@@ -175,14 +165,18 @@ class _Search:
 def _run(draws, rows, rule, most, seed, start, run: int, stop: Event) -> Ints | None:
     """Return the partition of one run; None if it was stopped."""
     rng = np.random.default_rng([seed, run])
-    search = _Search(rows, draws.n_labels, rule, most, rng, stop)
+    # Many clusters are slow, and from a good partition of few there are fewer of them.
+    few = min(most, draws.n_labels + 1)
+    search = _Search(rows, draws.n_labels, rule, few, rng, stop)
     if start is not None and run == 0:
         search.begin(start)
     elif rng.random() < SEQUENTIAL:
         search.visit(rng.permutation(len(rows)))
     else:
-        n_clusters = rng.integers(1, min(most, draws.n_labels + 1), endpoint=True)
+        n_clusters = rng.integers(1, few, endpoint=True)
         search.begin(rng.integers(n_clusters, size=len(rows)))
+    search.settle()
+    search.most = most
     value = search.settle()
     for _ in _zealous(search, value):
         if stop.is_set():
@@ -197,11 +191,11 @@ def _zealous(search: _Search, value: float) -> Iterator[float]:
     for member in members:
         before = search.tables.labels.copy()
         other = search.rebuild(search.tables.labels[member])
-        if abs(other - value) > SAME * abs(value):
+        if abs(other - value) > ROUNDING * abs(value):
             other = search.settle()
-        if other < value - SAME * abs(value):
+        if other < value - ROUNDING * abs(value):
             value = other
-        elif other > value + SAME * abs(value):
+        elif other > value + ROUNDING * abs(value):
             search.begin(before)
         yield value
 

@@ -1,6 +1,7 @@
 """Several partitions in place of one, where a posterior has several opinions."""
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ import xarray as xr
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_seed
 from bayesgmm.dims import OBSERVATION, PARTITION, SAMPLE_DIMS
-from bayesgmm.kernels.threads import run_tasks
 from bayesgmm.partitions.given import LabelDraws, read_labels
 from bayesgmm.partitions.losses import Loss, as_loss
+from bayesgmm.partitions.runs import run_all, warn_of_interrupt
 from bayesgmm.partitions.search import improve, most_clusters, search
 
 N_STARTS = 8
@@ -21,13 +22,13 @@ MOST_ROUNDS = 100
 
 def several_partitions(
     posterior: Any,
+    X: Any = None,
+    *,
     n_partitions: int,
     loss: str | Loss = "vi",
-    *,
-    X: Any = None,
     max_clusters: int | None = None,
     n_draws: int | None = None,
-    random_seed: int = 0,
+    random_seed: int | None = 0,
 ) -> xr.Dataset:
     """Summarise a posterior by a few partitions, each for its part of the draws.
 
@@ -39,17 +40,18 @@ def several_partitions(
     ----------
     posterior : xarray.DataTree, DataArray or array of shape (n_draws, n_observations)
         Draws of a mixture or of labels, as for `partition`.
+    X : array-like of shape (n_observations, n_features) or data frame, optional
+        By default the rows that the posterior holds.
     n_partitions : int
     loss : {"vi", "binder", "omari", "nvi", "nid"} or Loss, default "vi"
         See `partition_distance`.
-    X : array-like of shape (n_observations, n_features) or data frame, optional
-        By default the rows that the posterior holds.
     max_clusters : int, optional
         Of each partition.
     n_draws : int, optional
         Of each chain, evenly spread. By default all, or as many as 2**24 labels allow.
-    random_seed : int, default 0
-        The same seed gives the same partitions, whatever the number of threads.
+    random_seed : int or None, default 0
+        The same seed gives the same partitions, whatever the number of threads. None
+        takes another one each time.
 
     Returns
     -------
@@ -60,10 +62,17 @@ def several_partitions(
         of every draw. The attribute ``expected_loss`` is over all draws. There are
         fewer partitions than asked for if draws do not differ so much.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If the user interrupts: the best partitions so far are returned.
+
     Raises
     ------
     InputError
         If there is nothing to draw labels from, or a setting is out of its range.
+    KeyboardInterrupt
+        If the user interrupts before the first start has led anywhere.
 
     Notes
     -----
@@ -73,44 +82,52 @@ def several_partitions(
 
     References
     ----------
-    .. [1] C. Balocchi and S. Wade (2025), *Understanding uncertainty in Bayesian
-       cluster analysis*, arXiv:2506.16295 (WASABI).
+    .. [1] C. Balocchi and S. Wade (2025), *Interpreting uncertainty in Bayesian cluster
+       analysis*, arXiv:2506.16295 (Wasserstein approximation, WASABI).
 
     Examples
     --------
     >>> import bayesgmm as bg
     >>> draws = [[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 1, 1]]
-    >>> found = bg.several_partitions(draws, 2)
+    >>> found = bg.several_partitions(draws, n_partitions=2)
     >>> found["label"].values
     array([[0, 0, 1, 1],
            [1, 0, 0, 0]])
     >>> found["weight"].values.round(3)
     array([0.667, 0.333])
     """
-    rule, n_partitions = as_loss(loss), check_count("n_partitions", n_partitions)
+    loss, n_partitions = as_loss(loss), check_count("n_partitions", n_partitions)
     if max_clusters is not None:
         max_clusters = check_count("max_clusters", max_clusters)
     random_seed = check_seed(random_seed)
     draws = read_labels(posterior, X, n_draws, random_seed)
     most = most_clusters(draws, max_clusters)
-    starts: list = []
 
-    def begin(start: int) -> list[Ints]:
+    def begin(start: int, stop: Event) -> list[Ints] | None:
         rng = np.random.default_rng([random_seed, start])
-        centres = _far_apart(draws, rule, n_partitions, rng)
-        return _alternate(
-            draws, rule, centres, lambda some, at: improve(some, rule, at, most, rng)
-        )
+
+        def move(some: LabelDraws, centre: Ints) -> Ints:
+            return improve(some, loss, centre, most, rng, stop)
+
+        centres = _far_apart(draws, loss, n_partitions, rng)
+        centres = _alternate(draws, loss, centres, move, stop)
+        return None if stop.is_set() else centres
 
     def finish(some: LabelDraws, centre: Ints) -> Ints:
-        found = search(some, rule, most, N_RUNS, random_seed, centre)
+        found = search(some, loss, most, N_RUNS, random_seed, centre)
         if found.n_runs < N_RUNS:
             raise KeyboardInterrupt
         return found.labels
 
-    run_tasks(begin, range(N_STARTS), starts.append)
-    best = min(starts, key=lambda centres: _nearest(draws, rule, centres)[1].mean())
-    return _dataset(draws, rule, _alternate(draws, rule, best, finish))
+    starts = run_all(begin, N_STARTS)
+    best = min(starts, key=lambda centres: _nearest(draws, loss, centres)[1].mean())
+    try:
+        if len(starts) < N_STARTS:
+            raise KeyboardInterrupt
+        best = _alternate(draws, loss, best, finish, Event())
+    except KeyboardInterrupt:
+        warn_of_interrupt(f"{len(starts)} of {N_STARTS} starts are done")
+    return _dataset(draws, loss, best)
 
 
 def _far_apart(draws: LabelDraws, loss: Loss, n: int, rng) -> list[Ints]:
@@ -135,12 +152,13 @@ def _alternate(
     loss: Loss,
     centres: list[Ints],
     move: Callable[[LabelDraws, Ints], Ints],
+    stop: Event,
 ) -> list[Ints]:
     """Move partitions to their draws until no draw changes sides."""
     before = np.full(draws.n_draws, -1)
     for _ in range(MOST_ROUNDS):
         nearest, _ = _nearest(draws, loss, centres)
-        if (nearest == before).all():
+        if (nearest == before).all() or stop.is_set():
             break
         before = nearest
         used = np.unique(nearest)
@@ -169,7 +187,7 @@ def _dataset(draws: LabelDraws, loss: Loss, centres: list[Ints]) -> xr.Dataset:
         },
         {OBSERVATION: draws.obs_ids},
         {
-            "loss": loss.name,
+            "loss": str(loss),
             "unit": loss.unit,
             "expected_loss": float(distances.mean()),
         },

@@ -8,13 +8,11 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.blocks import responsibilities_of
+from bayesgmm.blocks import BLOCK_BYTES, responsibilities_of
 from bayesgmm.kept import allowed_of, observations_of
 from bayesgmm.label_draws import check_spread
-from bayesgmm.partitions.given import LabelDraws, read_labels
+from bayesgmm.partitions.given import LabelDraws, read_all
 from bayesgmm.posterior import Draws, read_mixtures
-
-BLOCK_BYTES = 2**25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +49,7 @@ def read_shares(posterior: Any, X: Any = None) -> Shares:
     X : array-like, optional
     """
     if not isinstance(posterior, xr.DataTree):
-        return _of_labels(read_labels(posterior, X))
+        return _of_labels(read_all(posterior, X))
     draws = read_mixtures(posterior, noisy=True)
     check_spread(draws)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)

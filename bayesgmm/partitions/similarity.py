@@ -26,7 +26,7 @@ def similarity(
     *,
     pairs: Any = None,
     sparse: float | None = None,
-    random_seed: int = 0,
+    random_seed: int | None = 0,
 ) -> Any:
     """Return how probable it is that two rows are of one component.
 
@@ -46,8 +46,8 @@ def similarity(
     sparse : float, optional
         Between 0 and 1: smaller similarities are left out of a sparse matrix. It needs
         no memory for them, but the same time.
-    random_seed : int, default 0
-        Of random pairs.
+    random_seed : int or None, default 0
+        Of random pairs. None takes other ones each time.
 
     Returns
     -------
