@@ -11,13 +11,19 @@ from bayesgmm import InputError
 ASK = {
     "membership": bg.membership,
     "profile": bg.profile,
-    "ellipses": lambda posterior: bg.plot_ellipses(
-        posterior["constant_data"]["X"].values, posterior
+    "ellipses": lambda posterior: bg.plot_ellipses(rows_of(posterior), posterior),
+    "pairs": lambda posterior: bg.plot_pairs(rows_of(posterior), posterior),
+    "prior and posterior": lambda posterior: bg.plot_prior_posterior(
+        xr.DataTree.from_dict({"prior": posterior["posterior"].to_dataset()}), posterior
     ),
     "rename": lambda posterior: bg.rename(posterior, {0: "low"}),
     "align_to": lambda posterior: bg.align_to(posterior, bg.relabel(posterior)),
     "from_posterior": bg.Priors.from_posterior,
 }
+
+
+def rows_of(posterior):
+    return posterior["constant_data"]["X"].values
 
 
 def draws_of(n_components):

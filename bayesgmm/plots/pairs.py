@@ -19,6 +19,7 @@ from bayesgmm.plots.ellipses import (
     shares_of,
 )
 from bayesgmm.posterior import read_draws
+from bayesgmm.relabel.resolved import check_resolved
 from bayesgmm.validation import check_features, check_table
 
 # Of more features those in which the groups overlap least are drawn.
@@ -61,7 +62,8 @@ def plot_pairs(
     Raises
     ------
     InputError
-        If there are not two features, or neither `posterior` nor `em`.
+        If there are not two features, neither `posterior` nor `em`, or labels have not
+        been resolved.
 
     Examples
     --------
@@ -74,6 +76,8 @@ def plot_pairs(
     table = check_table(X)
     check_number("probability", probability, "be between 0 and 1", lambda p: 0 < p < 1)
     draws = None if posterior is None else read_draws(posterior)
+    if posterior is not None:
+        check_resolved(posterior)
     fit = None if em is None else as_parameters(em)
     for known in filter(None, (draws, fit)):
         check_features(table, known.feature_names, named=False)

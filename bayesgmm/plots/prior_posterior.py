@@ -17,6 +17,7 @@ from bayesgmm.plots._arviz import panels
 from bayesgmm.plots._style import component_colour, ink, legend_line, open_grid, wrap
 from bayesgmm.plots.prior_predictive import read_prior
 from bayesgmm.posterior import read_draws
+from bayesgmm.relabel.resolved import check_resolved
 
 MOST_ABREAST = 3
 SIZE = (3.3, 2.6)
@@ -73,8 +74,8 @@ def plot_prior_posterior(
     Raises
     ------
     InputError
-        If prior and posterior are of other components or features, or there is no such
-        parameter or feature.
+        If prior and posterior are of other components or features, there is no such
+        parameter or feature, or labels have not been resolved.
 
     Notes
     -----
@@ -93,6 +94,7 @@ def plot_prior_posterior(
     """
     read = PARAMETERS[check_choice("parameter", parameter, PARAMETERS)]
     draws = read_draws(posterior)
+    check_resolved(posterior)
     arrays, names = read_prior(prior)
     _check_alike(draws, arrays, names)
     before = read(arrays)
