@@ -1,4 +1,4 @@
-"""Settings of the documentation's site: `sphinx-build -W docs site`."""
+"""Settings of the documentation's site: `sphinx-build -W docs docs/_build/html`."""
 
 import logging
 from importlib.metadata import version as version_of
@@ -17,7 +17,7 @@ extensions = [
     "numpydoc",
     "myst_nb",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 templates_path = ["_templates"]
 smartquotes = False  # quotes of code are not curled
 default_role = "py:obj"  # `x` in a docstring is code, and a link where x is public
@@ -36,7 +36,7 @@ myst_heading_anchors = 3  # as on GitHub, so that links to sections work in both
 nb_execution_mode = "cache"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 180  # seconds a cell
+nb_execution_timeout = 600  # seconds a cell
 nb_merge_streams = True
 
 html_theme = "furo"
