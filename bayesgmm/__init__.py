@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         plot_prior_predictive as plot_prior_predictive,
     )
     from bayesgmm.plots.profile import plot_profile as plot_profile
+    from bayesgmm.plots.segments import plot_segments as plot_segments
     from bayesgmm.plots.selection import plot_selection as plot_selection
     from bayesgmm.plots.similarity import plot_similarity as plot_similarity
     from bayesgmm.plots.ternary import plot_ternary as plot_ternary
@@ -163,6 +164,7 @@ _HOME = {
     "plot_prior_posterior": "plots.prior_posterior",
     "plot_prior_predictive": "plots.prior_predictive",
     "plot_profile": "plots.profile",
+    "plot_segments": "plots.segments",
     "plot_selection": "plots.selection",
     "plot_similarity": "plots.similarity",
     "plot_ternary": "plots.ternary",

@@ -222,9 +222,11 @@ class TestLoo:
             2: made_up_loo(self.best),
         }
         bg.plot_loo(results, ax=ax)
-        _, every, known = ax.lines
+        every, known = ax.lines[1:3]
         assert every.get_markerfacecolor() == "none"
         assert known.get_xdata().tolist() == [2]
+        (text,) = ax.get_legend().get_texts()
+        assert text.get_text() == "open: not reliable for some rows"
 
     def test_other_rows_are_refused(self):
         results = {1: made_up_loo(self.best), 2: made_up_loo(self.best[:3] - 1)}

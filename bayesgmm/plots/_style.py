@@ -59,6 +59,11 @@ def ink() -> Any:
     return rcParams["text.color"]
 
 
+def ground() -> Any:
+    """Return the colour on which the user draws."""
+    return rcParams["axes.facecolor"]
+
+
 def check_given(posterior: Any, em: Any) -> None:
     """Refuse to draw a mixture that is not there."""
     if posterior is None and em is None:

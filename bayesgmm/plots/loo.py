@@ -52,7 +52,12 @@ def plot_loo(results: Mapping[Any, Any], ax: Axes | None = None) -> Figure:
     ax.set(xlabel="components", ylabel="elpd less that of the best")
     best = table.loc[table["difference"].idxmax()]
     ax.set_title(_describe(best), fontsize="medium")
-    if {*table["family"]} != {""}:
+    if not table["reliable"].all():
+        open_dot = {"marker": "o", "markerfacecolor": "none", "linestyle": "none"}
+        ax.plot(
+            [], [], color=ink(), label="open: not reliable for some rows", **open_dot
+        )
+    if ax.get_legend_handles_labels()[1]:
         legend_beside(ax)
     return figure
 

@@ -149,7 +149,7 @@ def _draw(values: Floats, names: list[str], axes: list[Axes], look: dict) -> Non
         sample_dims=[SAMPLE],
         kind="kde",
         plot_collection=panels(data, FEATURE, axes, **mapping),
-        stats={"dist": {"bound_correction": False, "extend": True}},
+        stats={"dist": {"bound_correction": False, "extend": True, "extend_fct": 1.0}},
         visuals=visuals,
     )
 

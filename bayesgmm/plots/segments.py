@@ -1,0 +1,210 @@
+"""Maps of a segmented scene: where segments are, and where that is in doubt."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from scipy.ndimage import distance_transform_edt
+
+from bayesgmm._typing import Floats
+from bayesgmm.arguments import check_choice
+from bayesgmm.dims import COMPONENT
+from bayesgmm.errors import InputError
+from bayesgmm.naming import component_name
+from bayesgmm.plots._style import (
+    HEAT,
+    NEUTRAL,
+    component_colour,
+    component_marker,
+    ground,
+    ink,
+    legend_beside,
+    legend_line,
+    open_grid,
+    wrap,
+)
+
+LABEL = "label"
+MAPS = (LABEL, "entropy", "parameter_entropy")
+WIDTH, ROOM = 3.6, 1.2
+# More pixels than these along a side are not drawn: no page or screen shows them.
+MOST_PIXELS = 1200
+# Pixels that are so many times as high as wide, or more, are not drawn to scale.
+MOST_STRETCHED = 5
+# Along a side, places among which that of a marker is looked for.
+N_PLACES = 150
+
+
+def plot_segments(
+    segments: xr.Dataset, *, variables: Sequence[str] | None = None, ax: Any = None
+) -> Figure:
+    """Plot maps of segments, of how doubtful they are, and what of it is not overlap.
+
+    The marker of a segment is where it is widest, so that it is found without colours.
+
+    Parameters
+    ----------
+    segments : xarray.Dataset
+        From `bayesgmm.segment`, of a scene with two dimensions beside its features.
+    variables : sequence of str, optional
+        What to draw side by side. By default the label, the entropy and, where there
+        are draws, the entropy that is due to not knowing the parameters.
+    ax : sequence of matplotlib Axes, optional
+        As many as variables, default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If there is no such variable, or it is not of two dimensions.
+
+    Notes
+    -----
+    Evenly spaced coordinates are the scales, with higher ones further up. Where there
+    are none, or only the numbers of rows, the first row is on top, as in an image.
+    Places without data stay empty. Of more than 1,200 pixels along a side every second,
+    third ... is drawn.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, bayesgmm as bg
+    >>> maps = {"label": (("y", "x"), np.eye(3, dtype=int)), "entropy": 0.1}
+    >>> figure = bg.plot_segments(xr.Dataset(maps), variables=["label"])
+    """
+    known = list(map(str, segments))
+    wanted = [x for x in MAPS if x in known] if variables is None else variables
+    names = [check_choice("variables", name, known) for name in wanted]
+    maps = [_thin(_check_flat(segments[name])) for name in names]
+    n_rows, n_columns = maps[0].shape
+    height = 0.5 + WIDTH * float(np.clip(n_rows / n_columns, 0.4, 1.6))
+    figure, axes = open_grid(ax, len(maps), len(maps), (WIDTH + ROOM, height))
+    for each, values in zip(axes, maps, strict=True):
+        if values.name == LABEL:
+            _draw_labels(each, values, segments)
+        else:
+            _draw_numbers(each, values)
+        each.set_title(str(values.name).replace("_", " "), fontsize="medium")
+    return figure
+
+
+def _check_flat(values: xr.DataArray) -> xr.DataArray:
+    if values.ndim == 2:
+        return values
+    raise InputError(
+        "variables",
+        "be of two dimensions, rows and columns of a map",
+        f"{values.name!r} with {values.dims}",
+        "Choose a place on the others with `.isel(...)`, or draw rows that are no map "
+        "with `plot_membership`.",
+    )
+
+
+def _thin(values: xr.DataArray) -> xr.DataArray:
+    """Return every second, third ... pixel if there are too many, computed."""
+    step = -(-max(values.shape) // MOST_PIXELS)
+    return values[::step, ::step].compute()
+
+
+def _draw_labels(ax: Axes, labels: xr.DataArray, segments: xr.Dataset) -> None:
+    """Draw each segment in the colour of its component, noise in grey."""
+    codes = labels.values
+    coordinate = segments.coords.get(COMPONENT)
+    names = (
+        range(int(np.nanmax(codes)) + 1) if coordinate is None else coordinate.values
+    )
+    # Other numbers stand for missing data.
+    present = [k for k in range(-1, len(names)) if (codes == k).any()]
+    places = np.full(codes.shape, np.nan)
+    for place, k in enumerate(present):
+        places[codes == k] = place
+    colours = [component_colour(k) if k >= 0 else NEUTRAL for k in present]
+    look: Any = {"cmap": ListedColormap(colours or [NEUTRAL]), "vmin": -0.5}
+    image = _draw_map(ax, labels, places, vmax=max(len(colours), 1) - 0.5, **look)
+    markers = [component_marker(k) if k >= 0 else "." for k in present]
+    for place, marker in enumerate(markers):
+        style = {"color": ground(), "markeredgecolor": ink(), "linestyle": "none"}
+        ax.plot(*_widest(image, places == place), marker, markersize=8, **style)
+    styles = zip(colours, markers, strict=True)
+    handles = [legend_line(color=c, marker=m, linestyle="none") for c, m in styles]
+    texts = [wrap(component_name(names[k])) if k >= 0 else "noise" for k in present]
+    legend_beside(ax, handles, texts)
+
+
+def _widest(image: AxesImage, inside: Any) -> tuple[float, float]:
+    """Return where a segment is furthest from its edge, in coordinates of the map."""
+    step = -(-max(inside.shape) // N_PLACES)
+    coarse = np.pad(inside[::step, ::step], 1)
+    depth = np.asarray(distance_transform_edt(coarse))[1:-1, 1:-1]
+    if not depth.any():  # too thin to be met by such steps
+        step, depth = 1, inside
+    row, column = np.unravel_index(np.argmax(depth), depth.shape)
+    left, right, bottom, top = image.get_extent()
+    x = left + (step * column + 0.5) / inside.shape[1] * (right - left)
+    y = top + (step * row + 0.5) / inside.shape[0] * (bottom - top)
+    return float(x), float(y)
+
+
+def _draw_numbers(ax: Axes, values: xr.DataArray) -> None:
+    """Draw numbers from 0 on, with their scale beside them."""
+    image = _draw_map(ax, values, values.values, cmap=HEAT, vmin=0)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    units = values.attrs.get("units", "1")
+    bar.set_label("" if units == "1" else units, fontsize="small")
+    bar.ax.tick_params(labelsize="x-small")
+
+
+def _draw_map(ax: Axes, values: xr.DataArray, shown: Floats, **style: Any) -> AxesImage:
+    """Draw pixels where their coordinates are, and name these."""
+    y, x = (_edges(values, dim) for dim in values.dims)
+    if y is not None and x is not None:
+        style["extent"] = (*x, *y[::-1])
+    image = ax.imshow(shown, interpolation="nearest", **style)
+    ax.spines[:].set_visible(False)
+    if "extent" not in style:
+        ax.set(xticks=[], yticks=[])
+        return image
+    n_rows, n_columns = shown.shape
+    left, right, bottom, top = image.get_extent()
+    stretch = abs((top - bottom) / n_rows / ((right - left) / n_columns))
+    if not 1 / MOST_STRETCHED <= stretch <= MOST_STRETCHED:
+        ax.set_aspect("auto")
+    if ax.yaxis_inverted() and not _are_numbered(values, values.dims[0]):
+        ax.invert_yaxis()
+    ax.set(ylabel=_axis_name(values, 0), xlabel=_axis_name(values, 1))
+    ax.tick_params(labelsize="x-small")
+    ax.ticklabel_format(style="plain", useOffset=False)
+    return image
+
+
+def _are_numbered(values: xr.DataArray, dim: Any) -> bool:
+    """Tell whether a coordinate only counts, from the top of an image."""
+    numbers = values.coords[dim].values
+    return numbers.dtype.kind in "iu" and numbers[0] == 0
+
+
+def _edges(values: xr.DataArray, dim: Any) -> tuple[float, float] | None:
+    """Return where the first pixel begins and the last ends, if steps are even."""
+    if dim not in values.coords or values.coords[dim].dtype.kind not in "iuf":
+        return None
+    centres = values.coords[dim].values.astype(np.float64)
+    steps = np.diff(centres)
+    if not len(steps) or not np.allclose(steps, steps.mean(), rtol=1e-3, atol=0):
+        return None
+    half = steps.mean() / 2
+    return float(centres[0] - half), float(centres[-1] + half)
+
+
+def _axis_name(values: xr.DataArray, axis: int) -> str:
+    """Name a coordinate as its attributes do, with its units."""
+    dim = values.dims[axis]
+    attrs = values.coords[dim].attrs
+    units = f", {attrs['units']}" if "units" in attrs else ""
+    return f"{attrs.get('long_name', dim)}{units}"
