@@ -1,5 +1,6 @@
 """Pictures of what a posterior says, judged by what they draw."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from scipy.stats import norm
 import bayesgmm as bg
 from bayesgmm.errors import InputError
 from bayesgmm.plots import _style
+from bayesgmm.plots._inline import to_svg
 from bayesgmm.plots.calibration import _spread_rows
 
 mpl.use("Agg")
@@ -141,6 +143,13 @@ class TestProfile:
     def test_an_unknown_column_is_refused(self, profile):
         with pytest.raises(InputError, match="Did you mean 'waiting'"):
             bg.plot_profile(profile, columns=["wating"])
+
+    def test_stands_in_a_page_in_the_colours_of_its_text(self, profile):
+        plot = partial(bg.plot_profile, profile)
+        svg = to_svg(plot, (7, 2), "Profile", n_axes=3, n_columns=2)
+        assert 'aria-label="Profile"' in svg
+        assert svg.count("currentColor") > 20
+        assert "#000000" not in svg
 
     def test_given_axes_are_used(self, profile):
         axes = Figure().subplots(1, 3)

@@ -9,6 +9,8 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from bayesgmm.plots._style import new_axes
+
 # Drawn in a colour that nothing else has, then replaced by the colour of the text.
 _INK = "#010203"
 _PAGE: Any = {
@@ -26,7 +28,14 @@ _PAGE: Any = {
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
-def to_svg(plot: Callable[..., Any], size: tuple[float, float], title: str) -> str:
+def to_svg(
+    plot: Callable[..., Any],
+    size: tuple[float, float],
+    title: str,
+    *,
+    n_axes: int = 1,
+    n_columns: int = 1,
+) -> str:
     """Return what `plot(ax=...)` draws as an SVG element, text as outlines.
 
     Parameters
@@ -37,10 +46,13 @@ def to_svg(plot: Callable[..., Any], size: tuple[float, float], title: str) -> s
         Inches.
     title : str
         Said to those who cannot see the picture.
+    n_axes, n_columns : int
+        Of a plot that takes several axes, how many and how many abreast.
     """
     with rc_context(_PAGE):
         figure = Figure(figsize=size, layout="constrained")
-        plot(ax=figure.add_subplot())
+        axes = new_axes(figure, n_axes, n_columns)
+        plot(ax=axes[0] if n_axes == 1 else axes)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata=_NO_METADATA)
     return _for_page(stream.getvalue(), size, title)

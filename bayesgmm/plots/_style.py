@@ -111,11 +111,8 @@ def open_grid(
         from matplotlib import pyplot
 
         inches = size[0] * n_columns, size[1] * n_rows
-        options = sharing | {"layout": "constrained", "squeeze": False}
-        _, ax = pyplot.subplots(n_rows, n_columns, figsize=inches, **options)
-        for spare in ax.flat[n_axes:]:
-            spare.remove()
-        ax = ax.flat[:n_axes]
+        figure = pyplot.figure(figsize=inches, layout="constrained")
+        ax = new_axes(figure, n_axes, n_columns, **sharing)
     axes = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(axes) != n_axes:
         raise InputError(
@@ -125,6 +122,15 @@ def open_grid(
             f"For example `matplotlib.pyplot.subplots({n_rows}, {n_columns})[1]`.",
         )
     return open_axes(axes[0], size)[0], [open_axes(each, size)[1] for each in axes]
+
+
+def new_axes(figure: Figure, n_axes: int, n_columns: int, **sharing: Any) -> list[Axes]:
+    """Return so many new axes of a figure, row by row."""
+    n_rows = -(-n_axes // n_columns)
+    axes = figure.subplots(n_rows, n_columns, squeeze=False, **sharing).ravel()
+    for spare in axes[n_axes:]:
+        spare.remove()
+    return axes[:n_axes].tolist()
 
 
 def legend_beside(ax: Axes, *handles_and_texts: Any) -> None:
