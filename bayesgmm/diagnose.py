@@ -11,6 +11,7 @@ from bayesgmm.diagnosis import Diagnosis
 from bayesgmm.dims import N_COMPONENTS, N_FILLED
 from bayesgmm.invariants import LOG_LIKELIHOOD, convergence, invariants
 from bayesgmm.kept import observations_of
+from bayesgmm.monte_carlo import effective_size
 from bayesgmm.posterior import (
     APPROXIMATE,
     COMPONENT,
@@ -28,7 +29,12 @@ from bayesgmm.posterior import (
 from bayesgmm.relabel import relabel, unrelabel
 from bayesgmm.relabel.permute import find_switched
 from bayesgmm.separation import parameters_by_name, separation, traces
-from bayesgmm.solutions import chain_sizes, find_frozen, find_moves, find_solutions
+from bayesgmm.solutions import (
+    find_frozen,
+    find_moves,
+    find_repeats,
+    find_solutions,
+)
 
 
 def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis:
@@ -121,9 +127,10 @@ def _chains(posterior, values: dict[str, Floats], switched: Bools) -> pd.DataFra
     diverging = np.zeros(switched.shape) if diverging is None else diverging
     columns = {
         **scores,
-        "ess": chain_sizes(values[LOG_LIKELIHOOD][..., None])[:, 0],
+        "ess": effective_size(values[LOG_LIKELIHOOD][:, None], "bulk"),
         "solution": find_solutions(values),
         "frozen": find_frozen(values),
+        "repeats": find_repeats(values),
         "moved": find_moves(values),
         "switch_rate": switched.mean(axis=1),
         "n_divergences": diverging.sum(axis=1).astype(int),

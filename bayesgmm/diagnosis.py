@@ -29,9 +29,9 @@ class Diagnosis:
     chains : pandas.DataFrame
         By chain: mean ``log_likelihood`` and ``lp`` (where there is one), ``ess`` of
         the log-likelihood, the ``solution`` that it found, 0 the one of highest
-        log-likelihood, whether it is ``frozen``, so that its draws hardly differ, or
-        ``moved``, so that it was elsewhere for a while, its ``switch_rate`` and
-        ``n_divergences``.
+        log-likelihood, the share of its draws for which it is ``frozen`` (it does not
+        move), whether it ``repeats`` the very draws of one above, or ``moved``, so that
+        it was elsewhere for a while, its ``switch_rate`` and ``n_divergences``.
     switch_rate : float
         Share of draws whose labels are not in the commonest order.
     confidence : float
@@ -98,11 +98,6 @@ class Diagnosis:
     def n_optima(self) -> int | None:
         """How many distinct optima the EM restarts found; None without an EM fit."""
         return None if self.optima is None else len(self.optima)
-
-    @property
-    def moved(self) -> bool:
-        """Whether a chain was elsewhere for a while."""
-        return bool(self.chains["moved"].any())
 
     @property
     def n_divergences(self) -> int:

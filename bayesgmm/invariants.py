@@ -138,7 +138,7 @@ def _converge(value: Floats):
     n_chains, n_draws = value.shape
     if np.ptp(value) <= 1e-12 * np.abs(value).max() or n_draws < 4:
         return *moments, np.nan, np.nan, np.nan
-    compared = value if n_chains > 1 else halves(value)
+    compared = value if n_chains > 1 else cut(value, 2)
     with np.errstate(divide="ignore", invalid="ignore"):  # chains that do not move
         return (
             *moments,
@@ -148,7 +148,10 @@ def _converge(value: Floats):
         )
 
 
-def halves(value: Floats) -> Floats:
-    """Cut each chain into two, (n_chains, n_draws) to (2 n_chains, n_draws // 2)."""
-    size = value.shape[1] // 2
-    return value[:, : 2 * size].reshape(2 * len(value), size)
+def cut(values: Floats, n: int) -> Floats:
+    """Cut each chain into n: (n_chains, n_draws, ...), (n n_chains, n_draws // n, ...).
+
+    The parts of a chain stand together; draws that are left over are left out.
+    """
+    size = values.shape[1] // n
+    return values[:, : n * size].reshape(n * len(values), size, *values.shape[2:])

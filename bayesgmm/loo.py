@@ -12,6 +12,7 @@ from bayesgmm.dims import OBSERVATION
 from bayesgmm.errors import InputError, PosteriorWarning
 from bayesgmm.kept import fitted_observations, fitted_sample_weight, read_allowed
 from bayesgmm.log_score import log_mean
+from bayesgmm.monte_carlo import effective_size
 from bayesgmm.posterior import (
     APPROXIMATE,
     STANDARD_ERROR_FACTOR,
@@ -161,18 +162,13 @@ def _relative_efficiency(X: Floats, draws: Draws, allowed=None) -> float:
 
     These do not know labels: switching does not make them inefficient.
     """
-    from arviz_stats.base.array import array_stats
-
     spread = np.linspace(0, len(X) - 1, min(len(X), N_EFFICIENCY_ROWS)).astype(int)
     told = None if allowed is None else allowed[spread]
     blocks = log_likelihoods_of(X[spread], draws, told)
     logs = by_row(((rows, block.T) for rows, block in blocks), len(spread))
     values = np.exp(logs - logs.max(axis=1, keepdims=True))
     chains = values.reshape(len(spread), draws.n_chains, draws.n_draws)
-    with np.errstate(divide="ignore", invalid="ignore"):  # chains that do not move
-        sizes = array_stats.ess(chains, chain_axis=1, draw_axis=2, method="mean")
-    share = np.nan_to_num(sizes, nan=1.0).mean() / draws.n_samples
-    return float(np.clip(share, 1.0 / draws.n_samples, 1.0))
+    return float(effective_size(chains).mean() / draws.n_samples)
 
 
 def _leave_out(X, draws: Draws, allowed, weight: Floats, r_eff: float) -> Pointwise:

@@ -14,13 +14,26 @@ class Estimate(NamedTuple):
     standard_error: float
 
 
-def effective_size(values: Floats) -> float:
-    """Return how many independent draws the mean of (n_chains, n_draws) is worth."""
+def effective_size(values: Floats, method: str = "mean") -> Floats:
+    """Return how many independent draws those of chains are worth.
+
+    Parameters
+    ----------
+    values : array of shape (..., n_chains, n_draws)
+    method : str
+        As ArviZ names them: "mean" of their mean, "bulk" of their ranks.
+
+    Returns
+    -------
+    array of shape (...,)
+        From 1, also for chains that do not move, to the number of draws.
+    """
     from arviz_stats.base.array import array_stats
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = array_stats.ess(values, chain_axis=0, draw_axis=1, method="mean")
-    return float(np.clip(np.nan_to_num(size, nan=1.0), 1.0, values.size))
+        sizes = array_stats.ess(values, method=method)
+    n_chains, n_draws = values.shape[-2:]
+    return np.clip(np.nan_to_num(sizes, nan=1.0), 1.0, n_chains * n_draws)
 
 
 def average(estimates: list[Estimate]) -> Estimate:

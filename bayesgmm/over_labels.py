@@ -97,8 +97,8 @@ def average_over_labels(
     values = _call(function, labels, X)
     flat = values.reshape(*values.shape[:2], -1)
     sd = values.std(axis=(0, 1))
-    sizes = [effective_size(each) for each in np.moveaxis(flat, -1, 0)]
-    error = sd / np.sqrt(np.reshape(sizes, sd.shape))
+    sizes = effective_size(np.moveaxis(flat, -1, 0))
+    error = sd / np.sqrt(sizes.reshape(sd.shape))
     error = error if n_draws >= FEWEST_DRAWS else np.full_like(sd, np.nan)
     mean = values.mean(axis=(0, 1))
     return LabelAverage(mean[()], sd[()], error[()], values)  # numbers, not arrays of 0

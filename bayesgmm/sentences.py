@@ -1,35 +1,54 @@
 """Verdicts in words, with their numbers."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from bayesgmm.importance import GOOD_K
-from bayesgmm.verdict import Verdict, is_short
+from bayesgmm.verdict import Findings, Verdict, is_short, judge
 
 
-def say(diagnosis: Any) -> str:
+def say(findings: Findings) -> str:
     """Return the verdict with its numbers."""
-    found = _SENTENCES[diagnosis.verdict](diagnosis) + _divergences(diagnosis)
-    return f"{found} {_advice(diagnosis)}"
+    verdict = judge(findings)
+    found = _SENTENCES[verdict](findings) + _faults(findings) + _divergences(findings)
+    return f"{found} {_advice(findings, verdict)}"
 
 
-def _divergences(diagnosis: Any) -> str:
-    n = diagnosis.n_divergences
+def _faults(findings: Findings) -> str:
+    """Tell of chains that stand still, or repeat others."""
+    chains = findings.chains
+    frozen = chains["frozen"]
+    parts = [
+        f" Chain {chain} does not move in about {share:.0%} of its draws."
+        for chain, share in frozen[(frozen > 0.0) & (frozen < 1.0)].items()
+    ]
+    return (
+        _named(chains.index[frozen == 1.0], "does not move", "do not move")
+        + "".join(parts)
+        + _named(
+            chains.index[chains["repeats"]],
+            "repeats another, draw by draw",
+            "repeat others, draw by draw",
+        )
+    )
+
+
+def _divergences(findings: Findings) -> str:
+    n = findings.n_divergences
     if n == 0:
         return ""
     return f" {n:,} draw{'s' * (n > 1)} diverged, near which draws may be missing."
 
 
-def _advice(diagnosis: Any) -> str:
-    if not diagnosis.approximate or diagnosis.verdict is Verdict.ROUGH:
-        return diagnosis.verdict.value
-    if diagnosis.pareto_k <= GOOD_K:
+def _advice(findings: Findings, verdict: Verdict) -> str:
+    if not findings.approximate or verdict is Verdict.ROUGH:
+        return verdict.value
+    if findings.pareto_k <= GOOD_K:
         return (
-            f"Pareto k-hat of the approximation is {diagnosis.pareto_k:.2f}, at most "
-            f"{GOOD_K}: it is close to the posterior. "
-            f"{diagnosis.verdict.value}"
+            f"Pareto k-hat of the approximation is {findings.pareto_k:.2f}, at most "
+            f"{GOOD_K}: it is close to the posterior. {verdict.value}"
         )
     return (
         "These are independent draws from an approximation: that they agree does not "
@@ -37,22 +56,22 @@ def _advice(diagnosis: Any) -> str:
     )
 
 
-def _agree(diagnosis: Any) -> str:
-    alone = len(diagnosis.chains) == 1
+def _agree(findings: Findings) -> str:
+    alone = len(findings.chains) == 1
     who = "The halves of the only chain agree" if alone else "The chains agree"
-    labels = "" if diagnosis.parameters.empty else ", and no labels switched"
-    return f"{who}{labels}: {_numbers(diagnosis)}."
+    labels = "" if findings.parameters.empty else ", and no labels switched"
+    return f"{who}{labels}: {_numbers(findings)}."
 
 
-def _resolved(diagnosis: Any) -> str:
+def _resolved(findings: Findings) -> str:
     return (
-        f"Labels switched in {diagnosis.switch_rate:.1%} of the draws and were "
-        f"resolved: {_numbers(diagnosis)}."
+        f"Labels switched in {findings.switch_rate:.1%} of the draws and were "
+        f"resolved: {_numbers(findings)}."
     )
 
 
-def _different(diagnosis: Any) -> str:
-    best, *others = diagnosis.solutions.itertuples()
+def _different(findings: Findings) -> str:
+    best, *others = findings.solutions.itertuples()
     rest = []
     for solution in others:
         side = "lower" if solution.gap >= 0 else "higher"
@@ -62,36 +81,42 @@ def _different(diagnosis: Any) -> str:
     return (
         f"The chains found different solutions: {_chain_names(best.chains)} at a mean "
         f"log-likelihood of {best.log_likelihood:.1f}; {'; '.join(rest)}."
-        f"{_named(diagnosis, 'frozen', 'does not move', 'do not move')}"
     )
 
 
-def _named(diagnosis: Any, what: str, one: str, several: str) -> str:
-    """Name the chains of which something is so, in a sentence of its own."""
-    chains = diagnosis.chains.index[diagnosis.chains[what]]
+def _faulty(findings: Findings) -> str:
+    chains = findings.chains
+    which = chains.index[(chains["frozen"] > 0.0) | chains["repeats"]]
+    what = "of the posterior"
+    return _named(which, f"is no sample {what}", f"are no samples {what}").lstrip()
+
+
+def _named(chains: pd.Index, one: str, several: str) -> str:
+    """Say something of chains in a sentence of its own, or nothing of none."""
     if chains.empty:
         return ""
-    found = f" {_chain_names(chains)} {one if len(chains) == 1 else several}."
-    return f" {found[1].upper()}{found[2:]}"
+    named = _chain_names(chains)
+    return f" C{named[1:]} {one if len(chains) == 1 else several}."
 
 
-def _chain_names(chains: Any) -> str:
-    return f"chain{'s' * (len(chains) > 1)} {', '.join(map(str, chains))}"
+def _chain_names(chains: Iterable) -> str:
+    names = list(map(str, chains))
+    return f"chain{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
-def _overlap(diagnosis: Any) -> str:
+def _overlap(findings: Findings) -> str:
     found = (
         "Components overlap and are not separately identified: two of them differ by "
-        f"{diagnosis.separation:.1f} posterior standard deviations at most, and "
-        f"relabelling is {diagnosis.confidence:.0%} sure; {_numbers(diagnosis)}."
+        f"{findings.separation:.1f} posterior standard deviations at most, and "
+        f"relabelling is {findings.confidence:.0%} sure; {_numbers(findings)}."
     )
-    if is_short(diagnosis):
+    if is_short(findings):
         found += " The chains have not mixed either: draw more first."
     return found
 
 
-def _rough(diagnosis: Any) -> str:
-    return f"The draws are rough: {describe_roughness(diagnosis.pareto_k)}."
+def _rough(findings: Findings) -> str:
+    return f"The draws are rough: {describe_roughness(findings.pareto_k)}."
 
 
 def describe_roughness(pareto_k: float) -> str:
@@ -102,11 +127,12 @@ def describe_roughness(pareto_k: float) -> str:
     )
 
 
-def _not_mixed(diagnosis: Any) -> str:
+def _not_mixed(findings: Findings) -> str:
+    moved = findings.chains.index[findings.chains["moved"]]
     elsewhere = "elsewhere for a while, as if warm-up had been too short"
     return (
-        f"The chains have not mixed: {_numbers(diagnosis)}."
-        f"{_named(diagnosis, 'moved', f'was {elsewhere}', f'were {elsewhere}')}"
+        f"The chains have not mixed: {_numbers(findings)}."
+        f"{_named(moved, f'was {elsewhere}', f'were {elsewhere}')}"
     )
 
 
@@ -114,23 +140,24 @@ _SENTENCES = {
     Verdict.CHAINS_AGREE: _agree,
     Verdict.LABELS_RESOLVED: _resolved,
     Verdict.DIFFERENT_SOLUTIONS: _different,
+    Verdict.FAULTY_CHAINS: _faulty,
     Verdict.COMPONENTS_OVERLAP: _overlap,
     Verdict.NOT_MIXED: _not_mixed,
     Verdict.ROUGH: _rough,
 }
 
 
-def _numbers(diagnosis: Any) -> str:
-    if np.isnan(diagnosis.r_hat):
+def _numbers(findings: Findings) -> str:
+    if np.isnan(findings.r_hat):
         return "there are too few different draws for R-hat"
     relabelled = (
         ""
-        if diagnosis.parameters.empty
-        else f" and {diagnosis.relabelled_r_hat:.3f} for relabelled parameters"
+        if findings.parameters.empty
+        else f" and {findings.relabelled_r_hat:.3f} for relabelled parameters"
     )
     return (
-        f"R-hat is at most {diagnosis.r_hat:.3f} for label-invariant quantities"
-        f"{relabelled}, and at least {diagnosis.ess:.0f} draws are effective"
+        f"R-hat is at most {findings.r_hat:.3f} for label-invariant quantities"
+        f"{relabelled}, and at least {findings.ess:.0f} draws are effective"
     )
 
 

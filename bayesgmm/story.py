@@ -46,6 +46,7 @@ TONES = {
     Verdict.LABELS_RESOLVED: "good",
     Verdict.COMPONENTS_OVERLAP: "careful",
     Verdict.DIFFERENT_SOLUTIONS: "bad",
+    Verdict.FAULTY_CHAINS: "bad",
     Verdict.NOT_MIXED: "bad",
     Verdict.ROUGH: "careful",
 }

@@ -1,9 +1,10 @@
 """The verdicts on a posterior, and which of them numbers lead to."""
 
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from bayesgmm.importance import GOOD_K
 
@@ -19,9 +20,9 @@ SEPARATELY_IDENTIFIED = 4.0
 """A mean, variance or correlation must differ between two components by so many sds.
 
 Folding a symmetric posterior at its centre, as relabelling does where components are
-exchangeable, gives 1.3. In simulations with a Gibbs sampler components of one group
-were mostly below 2.2 and at most 3.4, but for some that sat on a handful of rows, and
-those of groups that are clearly apart above 12.
+exchangeable, gives 1.3: the mean of half a normal distribution in its sds. What
+components of one group and of groups that are apart reach is printed by
+``python -m benchmarks.verdicts``.
 """
 
 
@@ -35,6 +36,10 @@ class Verdict(Enum):
         "or do not move, weight solutions near each other by `stack_chains`, and start "
         "more chains from more optima."
     )
+    FAULTY_CHAINS = (
+        "Leave such chains out, or sample again: from other starts or by another "
+        "method where chains do not move, with a seed for each where they repeat."
+    )
     COMPONENTS_OVERLAP = (
         "Read densities and memberships rather than single components, or fit fewer "
         "of them."
@@ -43,23 +48,60 @@ class Verdict(Enum):
     ROUGH = "Take them as a sketch of the posterior, and compare with NUTS."
 
 
-def judge(diagnosis: Any) -> Verdict:
+class Findings(Protocol):
+    """What a verdict and its sentence are made of; described in `Diagnosis`."""
+
+    # Properties, because those who have them let nobody change them.
+    @property
+    def parameters(self) -> pd.DataFrame: ...
+    @property
+    def chains(self) -> Any: ...  # a data frame; so that its columns have no types
+    @property
+    def solutions(self) -> Any: ...
+    @property
+    def switch_rate(self) -> float: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def separation(self) -> float: ...
+    @property
+    def approximate(self) -> bool: ...
+    @property
+    def pareto_k(self) -> float: ...
+    @property
+    def n_divergences(self) -> int: ...
+    @property
+    def r_hat(self) -> float: ...
+    @property
+    def relabelled_r_hat(self) -> float: ...
+    @property
+    def ess(self) -> float: ...
+
+
+def judge(findings: Findings) -> Verdict:
     """Look at what labels cannot change first, at relabelled parameters last."""
-    if diagnosis.pareto_k > GOOD_K:
+    columns = ("frozen", "solution", "repeats", "moved")
+    found = (findings.chains[name].to_numpy() for name in columns)
+    frozen, solution, repeats, moved = found
+    if findings.pareto_k > GOOD_K:
         return Verdict.ROUGH
-    if diagnosis.chains["solution"].to_numpy().max() > 0:
+    if (frozen > 0.0).all():
+        return Verdict.FAULTY_CHAINS
+    if solution.max() > 0:
         return Verdict.DIFFERENT_SOLUTIONS
-    if diagnosis.moved or np.isnan(diagnosis.r_hat):
+    if (frozen > 0.0).any() or repeats.any():
+        return Verdict.FAULTY_CHAINS
+    if moved.any() or np.isnan(findings.r_hat):
         return Verdict.NOT_MIXED
-    if diagnosis.separation < SEPARATELY_IDENTIFIED:
+    if findings.separation < SEPARATELY_IDENTIFIED:
         return Verdict.COMPONENTS_OVERLAP
-    if is_short(diagnosis) or diagnosis.relabelled_r_hat > R_HAT_LIMIT:
+    if is_short(findings) or findings.relabelled_r_hat > R_HAT_LIMIT:
         return Verdict.NOT_MIXED
-    if diagnosis.switch_rate > 0:
+    if findings.switch_rate > 0:
         return Verdict.LABELS_RESOLVED
     return Verdict.CHAINS_AGREE
 
 
-def is_short(diagnosis: Any) -> bool:
+def is_short(findings: Findings) -> bool:
     """Tell whether even what labels cannot change is not known well yet."""
-    return diagnosis.r_hat > R_HAT_LIMIT or diagnosis.ess < FEWEST_EFFECTIVE
+    return findings.r_hat > R_HAT_LIMIT or findings.ess < FEWEST_EFFECTIVE

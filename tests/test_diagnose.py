@@ -19,7 +19,6 @@ from sampled_groups import (
 from scipy.stats import multivariate_normal
 
 from bayesgmm.diagnose import diagnose
-from bayesgmm.diagnosis import Diagnosis
 from bayesgmm.errors import InputError
 from bayesgmm.invariants import convergence, landmarks
 from bayesgmm.parameters import MixtureParameters
@@ -111,14 +110,6 @@ def test_chains_that_wander_have_not_mixed():
     flat = [*parts, covariances.reshape(4, 60, 2, 2, 2)]
     chains = [[part[c] for part in flat] for c in range(4)]
     assert diagnose(synthetic.tree(X, chains)).verdict is Verdict.NOT_MIXED
-
-
-def test_parameters_of_separate_components_that_have_not_mixed_are_no_overlap():
-    good, slow = (pd.DataFrame({"r_hat": [r], "ess_bulk": [900.0]}) for r in (1.0, 1.2))
-    chains = pd.DataFrame({"solution": [0, 0], "moved": [False, False]})
-    chains = chains.assign(frozen=False, n_divergences=0)
-    diagnosis = Diagnosis(good, slow, slow, chains, 0.0, confidence=1.0, separation=9.0)
-    assert diagnosis.verdict is Verdict.NOT_MIXED
 
 
 def test_one_chain_is_compared_with_itself():

@@ -62,7 +62,7 @@ def test_one_chain_in_two_modes_is_no_overlap():
         values[0, :75] = tree["posterior"][variable].values[1, :75]
     diagnosis = diagnose(joined.drop_nodes("sample_stats"))
     assert diagnosis.verdict is Verdict.NOT_MIXED
-    assert diagnosis.moved
+    assert list(diagnosis.chains["moved"]) == [True]
 
 
 def test_agreement_counts_pairs():

@@ -87,12 +87,17 @@ def _mark_chains(ax, chains, n_draws):
     names = []
     for name, row in chains.iterrows():
         remarks = [f"solution {row['solution']}"] * several
-        remarks += ["does not move"] * bool(row["frozen"])
+        remarks += [_stillness(row["frozen"])] * bool(row["frozen"])
+        remarks += ["repeats another"] * bool(row["repeats"])
         remarks += ["elsewhere for a while"] * bool(row["moved"])
         names.append("\n".join([f"chain {name}", *remarks]))
     places = (np.arange(len(names)) + 0.5) * n_draws
     ax.set_xticks(places, names, fontsize="small")
     ax.tick_params(axis="x", length=0)
+
+
+def _stillness(share):
+    return f"does not move{f' in {share:.0%}' if share < 1 else ''}"
 
 
 def _draw_legend(ax, names):

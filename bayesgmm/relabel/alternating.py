@@ -46,7 +46,7 @@ def stephens(task: Task) -> Relabelling:
         The objective is the Kullback-Leibler divergence of all memberships from their
         average, summed over draws and observations, in nats.
     """
-    return _alternate(task, Rule(_memberships, _log, _memberships))
+    return _alternate(task, Criterion(_memberships, _log, _memberships))
 
 
 def ecr_iterative_1(task: Task) -> Relabelling:
@@ -63,7 +63,7 @@ def ecr_iterative_1(task: Task) -> Relabelling:
         The objective counts the observations, over all draws, whose label is not their
         commonest.
     """
-    return _alternate(task, Rule(_partition, _partition, _partition))
+    return _alternate(task, Criterion(_partition, _partition, _partition))
 
 
 def ecr_iterative_2(task: Task) -> Relabelling:
@@ -80,10 +80,10 @@ def ecr_iterative_2(task: Task) -> Relabelling:
         The objective counts the observations, over all draws, whose label is not that
         of the highest average membership.
     """
-    return _alternate(task, Rule(_memberships, _partition, _partition))
+    return _alternate(task, Criterion(_memberships, _partition, _partition))
 
 
-class Rule(NamedTuple):
+class Criterion(NamedTuple):
     """What of the responsibilities is averaged, how the average scores, what by it."""
 
     averaged: Callable[[Floats], Floats]
@@ -132,9 +132,9 @@ class Step(NamedTuple):
         return self.only(self.objective.argmin())
 
 
-def _alternate(task: Task, rule: Rule) -> Relabelling:
-    starts, least = _starts(task, rule)
-    step = _evaluate(task, rule, _distinct(starts)[0])
+def _alternate(task: Task, criterion: Criterion) -> Relabelling:
+    starts, least = _starts(task, criterion)
+    step = _evaluate(task, criterion, _distinct(starts)[0])
     best, n_iterations = step.best(), 0
     while n_iterations < MAX_ITERATIONS:
         moved = np.array([solve(costs) for costs in step.costs])
@@ -143,7 +143,7 @@ def _alternate(task: Task, rule: Rule) -> Relabelling:
             break
         permutations, origins = _distinct(moved[changed])
         before = step.objective[changed][origins]
-        step = _evaluate(task, rule, permutations)
+        step = _evaluate(task, criterion, permutations)
         n_iterations += 1
         if step.objective.min() < best.objective:
             best = step.best()
@@ -153,7 +153,7 @@ def _alternate(task: Task, rule: Rule) -> Relabelling:
     return _finish(best, least, n_iterations)
 
 
-def _starts(task: Task, rule: Rule) -> tuple[Ints, float]:
+def _starts(task: Task, criterion: Criterion) -> tuple[Ints, float]:
     """Return permutations to start from, and the cost of draws that are the target.
 
     Each start agrees best with one partition, the pivot or that of some draw.
@@ -163,9 +163,9 @@ def _starts(task: Task, rule: Rule) -> tuple[Ints, float]:
         chosen = np.unique(np.linspace(0, len(p) - 1, N_STARTS).astype(int))
         partitions = [task.pivot[rows], *p[chosen].argmax(-1)]
         targets = np.hstack([one_hot(labels, k) for labels in partitions])
-        compared = rule.compared(_by_observation(p))
+        compared = criterion.compared(_by_observation(p))
         shared = shared + _matrix(compared).T @ targets
-        least -= np.vdot(compared, rule.score(compared))
+        least -= np.vdot(compared, criterion.score(compared))
     costs = _split(-np.asarray(shared), k)
     guided = np.array([solve(cost) for cost in costs])
     return np.concatenate([guided, _random_starts(*guided.shape[1:])]), float(least)
@@ -177,7 +177,7 @@ def _random_starts(n_samples: int, k: int) -> Ints:
     return np.random.default_rng(0).permuted(ordered, axis=-1)
 
 
-def _evaluate(task: Task, rule: Rule, starts: Ints) -> Step:
+def _evaluate(task: Task, criterion: Criterion, starts: Ints) -> Step:
     """Make a target of each start, and compare every draw with it."""
     n_starts, n_samples, k = starts.shape
     placed = one_hot(starts, k).transpose(1, 3, 0, 2)  # sample, own, start, component
@@ -186,9 +186,9 @@ def _evaluate(task: Task, rule: Rule, starts: Ints) -> Step:
     own_costs, pivot_costs = np.zeros((2, n_starts, k, k))
     for rows, p in task.blocks():
         p = _by_observation(p)
-        q = (_matrix(rule.averaged(p)) @ placed).reshape(-1, n_starts, k)
-        score, closest = rule.score(q), rule.compared(q)
-        costs -= _matrix(rule.compared(p)).T @ _matrix(score)
+        q = (_matrix(criterion.averaged(p)) @ placed).reshape(-1, n_starts, k)
+        score, closest = criterion.score(q), criterion.compared(q)
+        costs -= _matrix(criterion.compared(p)).T @ _matrix(score)
         own_costs -= np.einsum("irj,irl->rjl", closest, score)
         pivot_costs -= np.einsum("irj,il->rjl", closest, one_hot(task.pivot[rows], k))
     each = _split(costs, k)
