@@ -4,6 +4,9 @@ Label switching does not touch these quantities. Where chains differ in them, th
 differ in the distribution they describe, and no relabelling can mend that.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -46,7 +49,7 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
         first principal axis.
     """
     X, shape = table.values, (draws.n_chains, draws.n_draws)
-    values = {LOG_LIKELIHOOD: total_log_likelihoods(X, draws)}
+    values = {LOG_LIKELIHOOD: _by_size(partial(total_log_likelihoods, X), draws)}
     if lp is not None and np.isfinite(lp).all():
         values["lp"] = lp
     if draws.of_one_size:
@@ -57,15 +60,36 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
     best = int(values.get("lp", values[LOG_LIKELIHOOD]).argmax())
     paired = np.ascontiguousarray(X[landmarks(X, N_PAIRED)])
     pivot = partition_of(paired, draws.take([best]))
-    values[AGREEMENT] = agreement(paired, draws, pivot)
+    values[AGREEMENT] = _by_size(partial(agreement, paired, pivot=pivot), draws)
     rows = landmarks(X, N_LANDMARKS)
-    blocks = log_likelihoods_of(X[rows], draws)
-    densities = by_row(((places, logs.T) for places, logs in blocks), len(rows))
+    densities = _by_size(partial(_log_densities, X[rows]), draws)
     values |= {
         f"log density at {table.obs_ids[row]}": density
         for row, density in zip(rows, densities, strict=True)
     }
     return {name: value.reshape(shape) for name, value in values.items()}
+
+
+def _by_size(function: Callable[[Draws], Floats], draws: Draws) -> Floats:
+    """Return a function of draws, (..., n_samples), where some have few components.
+
+    They go together by about as many, without the many columns that only the largest
+    have.
+    """
+    if draws.of_one_size:
+        return function(draws)
+    n_components = draws.n_components - (draws.weights[:, ::-1] > 0).argmax(axis=1)
+    bands = np.ceil(np.log2(n_components)).astype(int)
+    samples = [np.flatnonzero(bands == band) for band in np.unique(bands)]
+    found = [function(draws.take(s).first(n_components[s].max())) for s in samples]
+    order = np.argsort(np.concatenate(samples))
+    return np.concatenate(found, axis=-1)[..., order]
+
+
+def _log_densities(X: Floats, draws: Draws) -> Floats:
+    """Return log-densities, shape (n_rows, n_samples)."""
+    blocks = log_likelihoods_of(X, draws)
+    return by_row(((rows, logs.T) for rows, logs in blocks), len(X))
 
 
 def agreement(X: Floats, draws: Draws, pivot: Ints) -> Floats:

@@ -124,6 +124,16 @@ class Draws:
             n_draws=len(samples),
         )
 
+    def first(self, n_components: int) -> "Draws":
+        """Return the draws without the components that come after so many."""
+        return replace(
+            self,
+            weights=self.weights[:, :n_components],
+            means=self.means[:, :n_components],
+            covariances=self.covariances[:, :n_components],
+            components=self.components[:n_components],
+        )
+
     def only(self, mixture: MixtureParameters) -> "Draws":
         """Return a mixture of as many components in place of all draws."""
         noise = mixture.noise

@@ -5,6 +5,8 @@ from functools import cache
 import numpy as np
 import synthetic
 
+from bayesgmm.diagnose import diagnose
+
 TWO, THREE = synthetic.TWO_GROUPS, synthetic.THREE_GROUPS
 ONE = {"weights": [1.0], "means": [[0.0]], "covariances": [[[1.0]]]}
 FOUR = {
@@ -43,3 +45,16 @@ def anywhere(n_components):
 @cache
 def clean(seed, shuffle=False, n_draws=150):
     return sampled(TWO, 100, [cuts(0.0)] * 3, 2, n_draws, seed, shuffle)
+
+
+@cache
+def two_modes(seed):
+    """Three components for four groups: either outer pair can be merged."""
+    left, right = cuts(0.0, 4.5), cuts(-4.5, 0.0)
+    return sampled(FOUR, 240, [left, right, left, right], 3, 150, seed)
+
+
+@cache
+def judged(seed, shuffle=False):
+    """Return what is said of a clean run."""
+    return diagnose(clean(seed, shuffle))
