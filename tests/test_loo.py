@@ -104,7 +104,8 @@ def test_efficiency_does_not_know_labels(posterior, rows):
     some = rows[np.linspace(0, 59, 32).astype(int)]
     likelihoods = np.exp(log_likelihoods(posterior, some))
     sizes = [arviz_stats.ess(likelihoods[..., n], method="mean") for n in range(32)]
-    assert found == pytest.approx(np.mean(sizes) / 800, rel=1e-9)
+    # A row's draws count for no more than they are.
+    assert found == pytest.approx(np.minimum(sizes, 800).mean() / 800, rel=1e-9)
 
 
 def test_switched_labels_change_nothing(posterior, rows):
