@@ -64,7 +64,7 @@ def save_analysis(analysis: Any, directory: str | Path) -> Path:
         analysis.posterior.to_netcdf(path, engine="h5netcdf")
     analysis.em.save(folder / EM)
     with replacing(folder / MEMBERSHIP) as path:
-        _membership_table(analysis.membership).to_csv(path)
+        membership_table(analysis.membership).to_csv(path)
     with replacing(folder / GROUPS) as path:
         analysis.profile.table.to_csv(path)
     _save_described(analysis, folder / DESCRIBED)
@@ -74,7 +74,7 @@ def save_analysis(analysis: Any, directory: str | Path) -> Path:
     return folder
 
 
-def _membership_table(membership: Any) -> pd.DataFrame:
+def membership_table(membership: Any) -> pd.DataFrame:
     """Return one row an observation, and one column a group for its probabilities."""
     columns = {}
     for name, variable in membership.data_vars.items():
@@ -139,12 +139,10 @@ def read_saved(directory: str | Path) -> Saved:
     _check_whole(folder)
     try:
         facts = json.loads((folder / FACTS).read_text("utf-8"))
-        with xr.open_datatree(folder / POSTERIOR, engine="h5netcdf") as tree:
-            posterior = tree.load()
         described = folder / DESCRIBED
         return Saved(
             em=folder / EM,
-            posterior=posterior,
+            posterior=read_posterior(folder / POSTERIOR),
             described=pd.read_parquet(described) if described.exists() else None,
             selection=_frame(facts["selection"]),
             stability=_stability(facts["stability"]),
@@ -154,6 +152,27 @@ def read_saved(directory: str | Path) -> Saved:
         text = str(error).partition("\n")[0]
         raise _unreadable(
             f"{str(folder)!r}, where something is wrong ({text})"
+        ) from None
+
+
+def read_posterior(path: Path) -> xr.DataTree:
+    """Return the draws that a NetCDF file holds.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is none.
+    """
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return tree.load()
+    except (OSError, ValueError) as error:
+        what = "no such file" if isinstance(error, FileNotFoundError) else "another one"
+        raise InputError(
+            "posterior",
+            "be a NetCDF file of draws",
+            f"{str(path)!r}, {what}",
+            "Write it by `bayesgmm fit`, or `.to_netcdf` of what `sample` returned.",
         ) from None
 
 

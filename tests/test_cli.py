@@ -1,18 +1,23 @@
 """The command line: what it passes on, what it prints, how it ends."""
 
+import json
 import subprocess
 import sys
+import warnings
 from inspect import signature
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from made_up import faithful_parameters, made_up_analysis
 from typer.testing import CliRunner
 
-from bayesgmm import datasets
-from bayesgmm.cli import app
-from bayesgmm.errors import InputError
+from bayesgmm import GaussianMixture, datasets
+from bayesgmm.cli import COMMANDS, app
+from bayesgmm.errors import InputError, PosteriorWarning
 from bayesgmm.files import save_analysis
 
 
@@ -72,6 +77,8 @@ def test_demo_fits_two_groups_and_says_where_the_report_is(fitted, tmp_path):
 def test_fit_passes_everything_on(fitted, table, tmp_path):
     options = ["-k", "1-3", "-o", tmp_path / "out", "--covariance-type", "tied"]
     options += [
+        "--n-refits",
+        "5",
         "--method",
         "gibbs",
         "--seed",
@@ -92,6 +99,8 @@ def test_fit_passes_everything_on(fitted, table, tmp_path):
         "n_components": range(1, 4),
         "covariance_type": "tied",
         "method": "gibbs",
+        "describe": None,
+        "n_refits": 5,
         "random_seed": 7,
         "draws": 50,
         "chains": 2,
@@ -158,6 +167,182 @@ def test_unknown_covariance_type_names_the_nearest(table, tmp_path):
     assert "Did you mean 'full'?" in result.stderr
 
 
+def test_logarithms_are_fitted_and_what_they_are_of_is_described(
+    fitted, table, tmp_path
+):
+    options = ["-k", "2", "-o", tmp_path / "out", "--columns", "log waiting,eruptions"]
+    result = run("fit", table, *options)
+    assert result.exit_code == 0, result.output
+    X, settings = fitted[0]
+    raw = datasets.load("faithful")
+    assert X.columns.tolist() == ["log waiting", "eruptions"]
+    np.testing.assert_allclose(X["log waiting"], np.log(raw["waiting"]))
+    assert settings["describe"].equals(raw[["waiting", "eruptions"]])
+
+
+def test_other_columns_are_described_by_name(fitted, table, tmp_path):
+    options = ["-k", "2", "-o", tmp_path / "out", "--columns", "waiting"]
+    run("fit", table, *options, "--describe", "eruptions")
+    assert fitted[0][1]["describe"].columns.tolist() == ["eruptions"]
+    result = run("fit", table, *options, "--describe", "eruption")
+    assert result.exit_code == 2
+    assert "`--describe` must name columns of data.csv" in result.stderr
+
+
+def test_rows_are_named_by_a_column(fitted, tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("who,a\nann,1\nbob,2\n")
+    run("fit", path, "-k", "1", "-o", tmp_path / "out", "--rows", "who")
+    assert fitted[0][0].index.tolist() == ["ann", "bob"]
+    assert fitted[0][0].columns.tolist() == ["a"]
+
+
+def test_a_logarithm_of_nothing_is_refused(fitted, tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("a\n1\n0\n-1\n")
+    result = run("fit", path, "-k", "1", "-o", tmp_path, "--columns", "log a")
+    assert result.exit_code == 2
+    assert "got 0 in column 'a', row 1, and in 2 rows altogether" in result.stderr
+    assert fitted == []
+
+
+@pytest.mark.usefixtures("fitted")
+def test_quiet_prints_nothing_and_json_one_object(table, tmp_path):
+    options = ["fit", table, "-k", "2", "-o", tmp_path / "out"]
+    assert run(*options, "--quiet").output == ""
+    found = json.loads(run(*options, "--json").output)
+    assert found["verdict"] == "CHAINS_AGREE"
+    assert found["folder"] == str(tmp_path / "out")
+    shares = [x for x in found["groups"] if x["quantity"] == "share"]
+    assert [x["component"] for x in shares] == [0, 1]
+    assert sum(x["mean"] for x in shares) == pytest.approx(1.0)
+
+
+def test_a_demo_of_other_data_chooses_their_number_of_groups(fitted, tmp_path):
+    run("demo", "--dataset", "iris", "-o", tmp_path, "--seed", "3")
+    X, settings = fitted[0]
+    assert X.shape == (150, 4)
+    assert settings["n_components"] == range(1, 7)
+    assert settings["random_seed"] == 3
+    run("demo", "--dataset", "iris", "-k", "3", "-o", tmp_path)
+    assert fitted[1][1]["n_components"] == 3
+    result = run("demo", "--dataset", "irises", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "Did you mean 'iris'?" in result.stderr
+
+
+def test_warnings_are_lines_without_places_in_code(table, tmp_path, monkeypatch):
+    def warn(*_, **__):
+        warnings.warn("Chains are short.", PosteriorWarning, stacklevel=2)
+        raise InputError("X", "be finite", "2 NaN", "Drop these rows.")
+
+    monkeypatch.setitem(sys.modules, "bayesgmm.pipeline", SimpleNamespace(fit=warn))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        result = run("fit", table, "-k", "2", "-o", tmp_path / "out")
+    assert result.stderr.splitlines()[0] == "Warning: Chains are short."
+
+
+@pytest.fixture(scope="module")
+def best(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("select")
+    data, out = folder / "data.csv", folder / "best.json"
+    datasets.load("faithful").to_csv(data, index=False)
+    families = ["--covariance-type", "EEE,VVV"]
+    command = ["select", data, "-k", "1-3", *families, "--seed", "0", "--json"]
+    return run(*command, "-o", out), out, data
+
+
+class TestSelect:
+    def test_the_table_has_every_mixture_and_the_best_is_mclusts(self, best):
+        result, _, _ = best
+        assert result.exit_code == 0, result.output
+        found = json.loads(result.stdout)
+        assert found["best"] == [3, "EEE"]
+        assert len(found["table"]) == 6
+        assert found["table"][0]["n_components"] == 1
+
+    def test_the_best_fit_labels_rows(self, best, tmp_path):
+        """Its file can be read, and gives the labels that the estimator gives."""
+        _, fit, data = best
+        result = run("predict", fit, data, "-o", tmp_path / "labels.csv")
+        assert result.exit_code == 0, result.output
+        labels = pd.read_csv(tmp_path / "labels.csv", index_col=0)
+        em = GaussianMixture.load(fit)
+        expected = em.predict(datasets.load("faithful"))
+        np.testing.assert_array_equal(labels["label"], expected)
+        np.testing.assert_allclose(labels.filter(like="probability").sum(axis=1), 1.0)
+        assert f"{(expected == 0).sum():,} rows in group 0" in result.output
+
+    def test_unknown_criteria_and_families_are_refused(self, table):
+        for option in (["--criterion", "bica"], ["--covariance-type", "VVV,VVX"]):
+            result = run("select", table, *option)
+            assert result.exit_code == 2
+            assert "Did you mean" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(analysis, tmp_path_factory):
+    """Two groups of Old Faithful, with the data that `load` reads."""
+    X = datasets.load("faithful")
+    posterior = analysis.posterior.copy()
+    rows = (("obs_id", "feature"), X.to_numpy())
+    posterior["observed_data"] = xr.Dataset(
+        {"x": rows}, {"obs_id": X.index.to_numpy(), "feature": list(X)}
+    )
+    settings = {"n_components": 2, "covariance_type": "full", "method": "nuts"}
+    whole = vars(analysis) | {"posterior": posterior, "settings": settings}
+    return save_analysis(SimpleNamespace(**whole), tmp_path_factory.mktemp("fit"))
+
+
+class TestSavedFits:
+    def test_a_report_is_written_again(self, folder, tmp_path):
+        result = run("report", folder, "-o", tmp_path / "deep" / "again.html")
+        assert result.exit_code == 0, result.output
+        page = (tmp_path / "deep" / "again.html").read_text("utf-8")
+        assert "2 groups in 272 rows of eruptions, waiting" in page
+
+    def test_em_and_posterior_are_compared(self, folder, analysis):
+        result = run("compare", folder)
+        assert "EM and posterior, 2 components, 272 observations" in result.output
+        found = json.loads(run("compare", folder, "--json").output)
+        assert found["agreement"] == analysis.comparison.agreement
+        assert len(found["parameters"]) == 12
+
+    def test_new_rows_are_labelled_by_the_posterior(self, folder, analysis, tmp_path):
+        data = tmp_path / "new.csv"
+        datasets.load("faithful").iloc[:5].assign(name="x").to_csv(data, index=False)
+        result = run("predict", folder, data, "-o", tmp_path / "l.parquet", "--json")
+        assert result.exit_code == 0, result.output
+        labels = pd.read_parquet(tmp_path / "l.parquet")
+        expected = analysis.membership["label"].values[:5]
+        np.testing.assert_array_equal(labels["label"], expected)
+        assert labels["name"].tolist() == [f"group {k}" for k in expected]
+        assert sum(json.loads(result.stdout)["rows"].values()) == 5
+
+    @pytest.mark.parametrize(
+        ("command", "message"),
+        [
+            (["report", "nowhere"], "be a folder with em.json, posterior.nc and"),
+            (["compare", "nowhere"], "be a folder with em.json, posterior.nc and"),
+            (["predict", "nowhere", "DATA", "-o", "l.csv"], "end in .json or .nc"),
+            (["predict", "no.nc", "DATA", "-o", "l.csv"], "be a NetCDF file of draws"),
+            (["predict", "no.json", "DATA", "-o", "l.csv"], "be a file that can be"),
+            (["predict", "FIT", "DATA", "-o", "l.txt"], "end in .csv, .parquet, .pq"),
+            (["predict", "FIT", "no.csv", "-o", "l.csv"], "be a file that exists"),
+        ],
+    )
+    def test_what_cannot_be_used_is_one_line(
+        self, folder, table, tmp_path, monkeypatch, command, message
+    ):
+        monkeypatch.chdir(tmp_path)
+        known = {"DATA": table, "FIT": folder}
+        result = run(*(known.get(word, word) for word in command))
+        assert result.exit_code == 2
+        assert len(result.stderr.splitlines()) == 1
+        assert message in result.stderr
+
+
 def test_datasets_are_listed():
     result = run("datasets")
     assert result.exit_code == 0
@@ -170,7 +355,7 @@ def test_version():
     assert run("--version").output.strip() == f"bayesgmm {bayesgmm.__version__}"
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["fit"], ["datasets"]])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help(command):
     result = run(*command, "--help")
     assert result.exit_code == 0
