@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from bayesgmm.dims import NOISE, NOISE_NAME
+
 SURE = 0.9
 """A row is in doubt if its likeliest group has less than this probability."""
 
@@ -22,6 +24,8 @@ _SINGULAR = {
 def component_name(component: Any) -> str:
     """Return what legends and tables call a component: its name, or "group 0"."""
     name = str(component)
+    if name == str(NOISE):
+        return NOISE_NAME
     return f"group {name}" if name.isdecimal() else name
 
 

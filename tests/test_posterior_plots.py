@@ -1,5 +1,6 @@
 """Pictures of what a posterior says, judged by what they draw."""
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -139,6 +140,15 @@ class TestProfile:
         names = [tick.get_text() for tick in axes[0].get_yticklabels()]
         assert names == ["group 0", "group 1"]
         assert axes[0].get_ylim() == (1.5, -0.5)
+
+    def test_noise_is_grey(self, profile):
+        noisy = profile.draws.assign_coords(component=[0, -1])
+        ax = bg.plot_profile(replace(profile, draws=noisy)).axes[0]
+        assert [tick.get_text() for tick in ax.get_yticklabels()] == [
+            "group 0",
+            "noise",
+        ]
+        assert ax.lines[1].get_color() == _style.NEUTRAL
 
     def test_an_unknown_column_is_refused(self, profile):
         with pytest.raises(InputError, match="Did you mean 'waiting'"):

@@ -70,7 +70,7 @@ def test_segments_have_the_colours_of_components():
         np.testing.assert_allclose(pixels[place][:3], colors.to_rgb(colour), atol=0.01)
     assert pixels[3, 0, 3] == 0  # missing data are transparent
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["noise", "water", "wood"]
+    assert texts == ["water", "wood", "noise"]
 
 
 def test_markers_are_inside_of_their_segments():

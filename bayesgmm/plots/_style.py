@@ -4,8 +4,9 @@ Nothing here changes matplotlib's settings. Text and outlines take the colours t
 the user's style gives them, so pictures read on light and on dark ground.
 """
 
+from collections.abc import Iterable
 from textwrap import fill
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import rcParams
@@ -13,7 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bayesgmm.dims import NOISE_NAME
 from bayesgmm.errors import InputError
+from bayesgmm.naming import component_name
 
 # Found by searches for the largest smallest distance in OKLab, over all pairs, with
 # normal and with red-, green- and blue-blind sight (Machado et al. 2009), among the
@@ -52,6 +55,28 @@ def component_colour(component: int) -> str:
 def component_marker(component: int) -> str:
     """Return the marker of a component: it tells groups apart without colour."""
     return MARKERS[component % len(MARKERS)]
+
+
+class Look(NamedTuple):
+    """How a component is drawn."""
+
+    colour: str
+    marker: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """As matplotlib takes it."""
+        return {"color": self.colour, "marker": self.marker}
+
+
+def looks_of(components: Iterable[Any]) -> list[Look]:
+    """Return the looks of components in their order; noise is grey."""
+    return [
+        Look(NEUTRAL, ".")
+        if component_name(component) == NOISE_NAME
+        else Look(component_colour(k), component_marker(k))
+        for k, component in enumerate(components)
+    ]
 
 
 def ink() -> Any:

@@ -13,11 +13,10 @@ from bayesgmm.naming import component_name
 from bayesgmm.plots._style import (
     MANY_ROWS,
     MOST_ROWS,
-    component_colour,
-    component_marker,
     ink,
     legend_beside,
     legend_line,
+    looks_of,
     open_axes,
     thin,
     wrap,
@@ -54,16 +53,17 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     labels = probability.argmax(axis=1)
     rows = _choose_rows(probability, labels)
     figure, ax = open_axes(ax, (6.4, 3.4))
-    _draw_shares(ax, probability[rows], labels[rows])
-    _mark_groups(ax, labels[rows])
+    looks = looks_of(table[COMPONENT].values)
+    _draw_shares(ax, probability[rows], labels[rows], looks)
+    _mark_groups(ax, labels[rows], looks)
     bounds = [
         np.take_along_axis(table[name].values[rows], labels[rows, None], axis=1)[:, 0]
         for name in ("probability_lower", "probability_upper")
     ]
     _draw_intervals(ax, *bounds)
     _name_rows(ax, table[OBSERVATION].values[rows])
-    names = list(map(component_name, table[COMPONENT].values))
-    _describe(ax, probability, rows, names)
+    names = [wrap(component_name(k)) for k in table[COMPONENT].values]
+    _describe(ax, probability, rows, names, looks)
     return figure
 
 
@@ -76,7 +76,7 @@ def _choose_rows(probability: Floats, labels: Ints) -> Ints:
     return doubtful[np.lexsort((-best[doubtful], labels[doubtful]))]
 
 
-def _draw_shares(ax, probability, labels):
+def _draw_shares(ax, probability, labels, looks):
     """Stack the probabilities of each row, the likeliest group first."""
     n_rows, n_components = probability.shape
     others = np.arange(n_components) != labels[:, None]
@@ -95,19 +95,19 @@ def _draw_shares(ax, probability, labels):
             ],
             axis=-1,
         )
-        colour = component_colour(k)
+        colour = looks[k].colour
         stack = PolyCollection(list(corners), facecolors=colour, linewidths=0)
         stack.set(alpha=0.75, rasterized=n_rows > NAMED_ROWS, antialiased=False)
         ax.add_collection(stack)
     ax.set(xlim=(-0.6, n_rows - 0.4), ylim=(0, 1))
 
 
-def _mark_groups(ax, labels):
+def _mark_groups(ax, labels, looks):
     """Mark above the rows of a group which one is the likeliest of them."""
     for k in np.unique(labels):
         rows = np.flatnonzero(labels == k)
-        style = {"color": component_colour(k), "marker": component_marker(k)}
-        ax.plot(rows.mean(), 1.04, clip_on=False, **style, **_ALONE)
+        style = {"clip_on": False, **looks[k].line, **_ALONE}
+        ax.plot(rows.mean(), 1.04, **style)
 
 
 def _draw_intervals(ax, lower, upper):
@@ -134,7 +134,7 @@ def _name_rows(ax, obs_ids):
         ax.set_xlabel("least certain rows, by likeliest group")
 
 
-def _describe(ax, probability, rows, names):
+def _describe(ax, probability, rows, names, looks):
     """Say how many rows are not certain, and what the colours are."""
     n_rows, n_components = probability.shape
     n_uncertain = int((probability.max(axis=1) < CERTAIN).sum())
@@ -148,8 +148,5 @@ def _describe(ax, probability, rows, names):
     )
     seen = probability[rows].max(axis=0) > 1 - CERTAIN
     drawn = [k for k in range(n_components) if seen[k]]
-    handles = [
-        legend_line(color=component_colour(k), marker=component_marker(k), **_ALONE)
-        for k in drawn
-    ]
-    legend_beside(ax, handles, [wrap(names[k]) for k in drawn])
+    handles = [legend_line(**looks[k].line, **_ALONE) for k in drawn]
+    legend_beside(ax, handles, [names[k] for k in drawn])

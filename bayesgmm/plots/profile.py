@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from bayesgmm.arguments import check_places
 from bayesgmm.naming import component_name
 from bayesgmm.plots._style import (
-    component_colour,
-    component_marker,
+    Look,
     ink,
     legend_line,
+    looks_of,
     open_grid,
     wrap,
 )
@@ -64,13 +64,14 @@ def plot_profile(profile: Any, *, columns: Any = None, ax: Any = None) -> Figure
     table = profile.table
     size = WIDTH, 1.1 + 0.3 * len(profile.components)
     figure, axes = open_grid(ax, 1 + len(names), MOST_ABREAST, size)
-    _draw(axes[0], _part(table, SHARE, ""))
+    looks = looks_of(profile.components)
+    _draw(axes[0], _part(table, SHARE, ""), looks)
     axes[0].set(xlabel="share of rows", xlim=(0, None))
     axes[0].xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     for each, name in zip(axes[1:], names, strict=True):
         means = _part(table, MEAN, name)
-        _draw_members(each, means["mean"], _part(table, SD, name)["mean"])
-        _draw(each, means)
+        _draw_members(each, means["mean"], _part(table, SD, name)["mean"], looks)
+        _draw(each, means, looks)
         each.set_xlabel(wrap(name))
     _name_groups(axes, [wrap(component_name(k)) for k in profile.components])
     _draw_legend(figure, profile.probability)
@@ -82,18 +83,17 @@ def _part(table: pd.DataFrame, quantity: str, column: str) -> Any:
     return table.xs((quantity, column), level=(1, 2))
 
 
-def _draw(ax: Axes, table: pd.DataFrame) -> None:
+def _draw(ax: Axes, table: pd.DataFrame, looks: list[Look]) -> None:
     """Draw a marker and an interval for each group, one below the other."""
     for k, (mean, _, lower, upper) in enumerate(table.to_numpy()):
-        colour = component_colour(k)
-        ax.hlines(k, lower, upper, color=colour, linewidth=3)
-        ax.plot(mean, k, component_marker(k), color=colour, markersize=6)
+        ax.hlines(k, lower, upper, color=looks[k].colour, linewidth=3)
+        ax.plot(mean, k, markersize=6, **looks[k].line)
     ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
-def _draw_members(ax: Axes, means: pd.Series, sds: pd.Series) -> None:
+def _draw_members(ax: Axes, means: pd.Series, sds: pd.Series, looks) -> None:
     """Draw how far members spread."""
-    colours = [component_colour(k) for k in range(len(means))]
+    colours = [look.colour for look in looks]
     low, high = (means - sds).to_numpy(), (means + sds).to_numpy()
     ax.hlines(np.arange(len(means)), low, high, color=colours, linewidth=0.9)
 

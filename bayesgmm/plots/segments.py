@@ -13,18 +13,16 @@ from scipy.ndimage import distance_transform_edt
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
-from bayesgmm.dims import COMPONENT
+from bayesgmm.dims import COMPONENT, NOISE, NOISE_NAME
 from bayesgmm.errors import InputError
 from bayesgmm.naming import component_name
 from bayesgmm.plots._style import (
     HEAT,
-    NEUTRAL,
-    component_colour,
-    component_marker,
     ground,
     ink,
     legend_beside,
     legend_line,
+    looks_of,
     open_grid,
     wrap,
 )
@@ -114,28 +112,28 @@ def _thin(values: xr.DataArray) -> xr.DataArray:
 
 
 def _draw_labels(ax: Axes, labels: xr.DataArray, segments: xr.Dataset) -> None:
-    """Draw each segment in the colour of its component, noise in grey."""
+    """Draw each segment in the colour of its component, and mark it."""
     codes = labels.values
     coordinate = segments.coords.get(COMPONENT)
-    names = (
-        range(int(np.nanmax(codes)) + 1) if coordinate is None else coordinate.values
-    )
-    # Other numbers stand for missing data.
-    present = [k for k in range(-1, len(names)) if (codes == k).any()]
+    if coordinate is None:
+        coordinate = np.arange(np.nanmax(codes) + 1, dtype=int)
+    components = list(np.asarray(coordinate))
+    looks, texts = looks_of(components), [component_name(x) for x in components]
+    numbers = [NOISE if text == NOISE_NAME else k for k, text in enumerate(texts)]
+    # Numbers of no component stand for missing data.
+    present = [k for k, number in enumerate(numbers) if (codes == number).any()]
     places = np.full(codes.shape, np.nan)
-    for place, k in enumerate(present):
-        places[codes == k] = place
-    colours = [component_colour(k) if k >= 0 else NEUTRAL for k in present]
-    look: Any = {"cmap": ListedColormap(colours or [NEUTRAL]), "vmin": -0.5}
-    image = _draw_map(ax, labels, places, vmax=max(len(colours), 1) - 0.5, **look)
-    markers = [component_marker(k) if k >= 0 else "." for k in present]
-    for place, marker in enumerate(markers):
+    for k in present:
+        places[codes == numbers[k]] = k
+    shades = ListedColormap([look.colour for look in looks])
+    scale: Any = {"cmap": shades, "vmin": -0.5, "vmax": len(looks) - 0.5}
+    image = _draw_map(ax, labels, places, **scale)
+    for k in present:
         style = {"color": ground(), "markeredgecolor": ink(), "linestyle": "none"}
-        ax.plot(*_widest(image, places == place), marker, markersize=8, **style)
-    styles = zip(colours, markers, strict=True)
-    handles = [legend_line(color=c, marker=m, linestyle="none") for c, m in styles]
-    texts = [wrap(component_name(names[k])) if k >= 0 else "noise" for k in present]
-    legend_beside(ax, handles, texts)
+        place = _widest(image, places == k)
+        ax.plot(*place, looks[k].marker, markersize=8, **style)
+    handles = [legend_line(linestyle="none", **looks[k].line) for k in present]
+    legend_beside(ax, handles, [wrap(texts[k]) for k in present])
 
 
 def _widest(image: AxesImage, inside: Any) -> tuple[float, float]:
