@@ -130,12 +130,10 @@ def partition_distance(a: Any, b: Any, loss: str | Loss = "vi") -> float:
     a, b : array-like of int, shape (n_observations,)
         Labels. Only which rows share one matters; -1, for noise, is one like others.
     loss : {"vi", "binder", "omari", "nvi", "nid"} or Loss, default "vi"
-        "vi" is the variation of information in bits, as the R packages salso and
-        mcclust.ext have it: the entropies of each given the other. "binder" counts the
-        pairs of rows that share a label in one of the two only; divided by n^2 / 2 it
-        is salso's. With unequal costs, `binder`, `a` is the estimate and `b` the truth.
-        "omari" is one minus the adjusted Rand index. "nvi" and "nid" are one minus the
-        mutual information divided by the joint, or by the larger entropy.
+        Variation of information in bits [1]_, pairs of rows that share a label in one
+        of the two only [2]_, one minus the adjusted Rand index [3]_, normalised
+        variation of information, normalised information distance [4]_. With unequal
+        costs, `binder`, `a` is the estimate and `b` the truth.
 
     Returns
     -------
@@ -150,15 +148,31 @@ def partition_distance(a: Any, b: Any, loss: str | Loss = "vi") -> float:
 
     Notes
     -----
-    From the contingency table, in time O(n_observations + its size).
+    With the entropies ``H`` of the labels of a row taken at random, and their mutual
+    information ``I = H(a) + H(b) - H(a, b)``, the losses are::
+
+        vi      H(a) + H(b) - 2 I
+        nvi     1 - I / H(a, b)
+        nid     1 - I / max(H(a), H(b))
+
+    and with the pairs of rows that are together in ``a``, in ``b``, and in both, ``A``,
+    ``B`` and ``S`` of all ``N``::
+
+        binder  (A - S) + (B - S)
+        omari   1 - (S - A B / N) / ((A + B) / 2 - A B / N)
+
+    "vi" is as in the R packages salso and mcclust.ext; "binder" is salso's times
+    ``n^2 / 2``. All are computed from the contingency table, in time O(n_observations +
+    its size).
 
     References
     ----------
     .. [1] M. Meila (2007), *Comparing clusterings: an information based distance*,
        J. Multivariate Anal. 98:873-895.
-    .. [2] L. Hubert and P. Arabie (1985), *Comparing partitions*, J. Classification
+    .. [2] D. A. Binder (1978), *Bayesian cluster analysis*, Biometrika 65:31-38.
+    .. [3] L. Hubert and P. Arabie (1985), *Comparing partitions*, J. Classification
        2:193-218.
-    .. [3] N. X. Vinh, J. Epps, J. Bailey (2010), *Information theoretic measures for
+    .. [4] N. X. Vinh, J. Epps, J. Bailey (2010), *Information theoretic measures for
        clusterings comparison*, JMLR 11:2837-2854.
 
     Examples

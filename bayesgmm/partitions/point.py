@@ -129,8 +129,10 @@ def partition(
     -----
     Runs begin with rows put one after the other where they cost least, or with random
     labels; they sweep over the rows until none moves, and then take clusters apart and
-    build them anew [1]_. A row that moves costs O(n_draws n_clusters), from contingency
-    tables of the partition with every draw. It is a search: a better one may exist.
+    build them anew [1]_. At first there are no more clusters than draws have. A row
+    costs O(n_draws n_clusters), by contingency tables of the partition with every draw.
+    It is a search: a better one may exist. "nid" has many local optima: of 1,000 rows
+    in groups that overlap runs end in as many places, their losses up to 2 % apart.
 
     Every row counts once, whatever its sample weight, because a row has one label in a
     draw. To count rows repeatedly pass them so: ``X=np.repeat(X, weight, axis=0)``.

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesgmm._typing import Ints
-from bayesgmm.kernels import partitions as kernels
-from bayesgmm.kernels.partitions import Labels, Rule, Tables
+from bayesgmm.kernels import tables as kernels
+from bayesgmm.kernels.partitions import Labels, Rule
+from bayesgmm.kernels.tables import Tables
 from bayesgmm.partitions.given import LabelDraws
 from bayesgmm.partitions.losses import ROUNDING, Loss
 from bayesgmm.partitions.runs import run_all
