@@ -110,7 +110,7 @@ def main(n_samples=N_SAMPLES):
     print(
         f"{n_samples} samples; one interval has a standard error of {one:.1f} points."
     )
-    print(f"*: not 90 %. Were all exact, there were one with {FALSE_ALARM:.0%}.")
+    print(f"*: not 90 %; if all were, any star had probability {FALSE_ALARM:.0%}.")
 
 
 if __name__ == "__main__":
