@@ -64,12 +64,17 @@ def test_opinions_are_told_apart(two_opinions):
     assert found["nearest"].dims == ("chain", "draw")
 
 
-def test_one_partition_is_the_point_estimate(two_opinions):
-    one = bg.several_partitions(two_opinions, n_partitions=1)
-    point = bg.partition(two_opinions)
-    assert one.attrs["expected_loss"] == pytest.approx(point.expected_loss, abs=1e-12)
-    few = bg.several_partitions(two_opinions, n_partitions=2, max_clusters=2)
-    assert few["n_clusters"].max() == 2
+@pytest.mark.parametrize("loss", oracle.LOSSES)
+def test_one_partition_is_the_minimiser(loss):
+    draws = oracle.random_draws(5)
+    every = oracle.all_partitions(draws.shape[1])
+    expected = oracle.expected_losses(every, draws)[loss]
+    one = bg.several_partitions(draws, n_partitions=1, loss=loss)
+    assert one.attrs["expected_loss"] == pytest.approx(expected.min(), abs=1e-10)
+    assert one.attrs["loss"] == loss
+    few = bg.several_partitions(draws, n_partitions=1, loss=loss, max_clusters=2)
+    least = expected[every.max(axis=1) < 2].min()
+    assert few.attrs["expected_loss"] == pytest.approx(least, abs=1e-10)
 
 
 def test_the_number_of_threads_changes_nothing(two_opinions, monkeypatch):
