@@ -21,7 +21,8 @@ class CredibleBall:
     Attributes
     ----------
     radius : float
-        In the unit of the loss.
+        In the unit of the loss: the smallest one within which at least `probability` of
+        the draws are.
     probability : float
         What was asked for.
     mass : float

@@ -66,8 +66,14 @@ def similarity(
     -----
     Of draws of parameters it is the mean over draws of ``sum_k p_ik p_jk``, p being the
     responsibilities: labels are averaged out exactly, and not drawn. Of draws of labels
-    it is the share of draws in which both are the same. A matrix is summed over blocks
-    of draws as symmetric matrix products, O(n_draws n_components n_observations^2).
+    it is the share of draws in which both are the same [1]_. A matrix is summed over
+    blocks of draws as symmetric matrix products, O(n_draws n_components
+    n_observations^2).
+
+    References
+    ----------
+    .. [1] A. Fritsch and K. Ickstadt (2009), *Improved criteria for clustering based on
+       the posterior similarity matrix*, Bayesian Anal. 4:367-391.
 
     Examples
     --------
