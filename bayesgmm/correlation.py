@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesgmm._typing import Floats
 
-CELLS_A_TILE = 2**20
+CELLS_A_TILE = 2**18
 """Larger maps are cut: pairs across the cuts are left out, which loses little where
 maps are much larger than what correlates."""
 NOISE_SDS = 2.0

@@ -6,6 +6,7 @@ import pytest
 import scenes
 import synthetic
 import xarray as xr
+from conftest import GOLDEN
 
 import bayesgmm as bg
 from bayesgmm import segmentation
@@ -181,6 +182,20 @@ def test_one_feature_needs_no_dimension():
     assert bg.segment(named, tree)["label"].dims == ("lat", "lon")
     assert bg.segment(image[0], tree)["label"].dims == ("obs_id",)
     assert bg.segment(image[:, :1], tree)["label"].dims == ("obs_id",)
+
+
+def test_a_phantom_whose_pixels_are_known():
+    """A made-up scan of four tissues; limits from its exact posterior."""
+    held = np.load(GOLDEN / "phantom.npz")
+    image, truth = held["image"], held["labels"]
+    em = bg.GaussianMixture(4, n_init=2, random_state=0).fit(image.reshape(-1, 1))
+    assert em.log_likelihood_ > -42215.714  # at the parameters it was made with
+    found = bg.segment(image, em)
+    named = em.means_.ravel().argsort().argsort()
+    assert (named[found["label"].values] != truth).mean() <= 0.0386 + 0.006
+    assert float(found["entropy"].mean()) == pytest.approx(0.105, abs=0.01)
+    smoothed = bg.smooth(found, ("y", "x"), 1.0)
+    assert (named[smoothed["label"].values] != truth).mean() < 0.01
 
 
 def test_noise_is_minus_one():
