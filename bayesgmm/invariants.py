@@ -81,7 +81,9 @@ def _by_size(function: Callable[[Draws], Floats], draws: Draws) -> Floats:
     n_components = draws.n_components - (draws.weights[:, ::-1] > 0).argmax(axis=1)
     bands = np.ceil(np.log2(n_components)).astype(int)
     samples = [np.flatnonzero(bands == band) for band in np.unique(bands)]
-    found = [function(draws.take(s).first(n_components[s].max())) for s in samples]
+    most = [int(n_components[s].max()) for s in samples]
+    parts = zip(samples, most, strict=True)
+    found = [function(draws.take(s).first(n)) for s, n in parts]
     order = np.argsort(np.concatenate(samples))
     return np.concatenate(found, axis=-1)[..., order]
 
