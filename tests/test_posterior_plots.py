@@ -221,6 +221,7 @@ class TestPriorPosterior:
             x, y = line.get_data()
             step = np.diff(x).mean()
             assert (y * step).sum() == pytest.approx(1, abs=0.02)
+            assert line.get_markevery() == [y.argmax()]
             assert (x * y * step).sum() == pytest.approx(draws.mean(), abs=0.1)
             assert colors.to_rgb(line.get_color()) == colors.to_rgb(_style.COLOURS[k])
         assert len(ax.lines) == 4

@@ -70,8 +70,7 @@ def plot_calibration(
     --------
     >>> import bayesgmm as bg
     >>> X = bg.datasets.load("faithful")
-    >>> model = bg.build_model(X, n_components=2)
-    >>> posterior = bg.sample(model, method="gibbs", random_seed=1)
+    >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
     >>> figure = bg.plot_calibration(posterior)
     """
     draws = read_mixtures(posterior)

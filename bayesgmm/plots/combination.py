@@ -21,6 +21,13 @@ def plot_combination(combination: Any, ax: Axes | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> em = bg.GaussianMixture(4, random_state=0).fit(X)
+    >>> figure = bg.plot_combination(bg.merge_components(em, X))
     """
     table = combination.table
     x, y = table["n_clusters"].to_numpy(), table["entropy"].to_numpy()

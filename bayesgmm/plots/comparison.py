@@ -40,6 +40,14 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> em = bg.GaussianMixture(2, random_state=0).fit(X)
+    >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
+    >>> figure = bg.plot_comparison(bg.compare(em, posterior))
     """
     table = free_parameters(comparison.table)
     shown = _choose(table)

@@ -70,6 +70,13 @@ def plot_density(
     ------
     InputError
         If there is no such feature, or neither `posterior` nor `em`.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> em = bg.GaussianMixture(2, random_state=0).fit(X)
+    >>> figure = bg.plot_density(X, em=em, feature="waiting")
     """
     check_given(posterior, em)
     table = check_table(X)

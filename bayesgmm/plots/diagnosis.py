@@ -46,6 +46,13 @@ def plot_diagnosis(diagnosis: Any, *, ax: Sequence[Axes] | None = None) -> Figur
     ------
     InputError
         If the number of components was drawn, so that they have no labels.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
+    >>> figure = bg.plot_diagnosis(bg.diagnose(posterior))
     """
     traces = diagnosis.traces
     if traces is None:

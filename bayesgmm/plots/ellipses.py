@@ -80,6 +80,13 @@ def plot_ellipses(
     InputError
         If there are not two features, neither `posterior` nor `em`, or labels have not
         been resolved.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> em = bg.GaussianMixture(2, random_state=0).fit(X)
+    >>> figure = bg.plot_ellipses(X, em=em)
     """
     check_given(posterior, em)
     table = check_table(X)

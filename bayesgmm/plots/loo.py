@@ -37,6 +37,16 @@ def plot_loo(results: Mapping[Any, Any], ax: Axes | None = None) -> Figure:
     ------
     InputError
         If there is nothing, or rows differ.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> posteriors = {
+    ...     k: bg.sample(X, k, method="gibbs", random_seed=1, progress=False)
+    ...     for k in (1, 2)
+    ... }
+    >>> figure = bg.plot_loo({k: bg.loo(each) for k, each in posteriors.items()})
     """
     if not results:
         raise InputError(
@@ -52,8 +62,8 @@ def plot_loo(results: Mapping[Any, Any], ax: Axes | None = None) -> Figure:
     ax.set(xlabel="components", ylabel="elpd less that of the best")
     best = table.loc[table["difference"].idxmax()]
     ax.set_title(_describe(best), fontsize="medium")
-    if not table["reliable"].all():
-        open_dot = {"marker": "o", "markerfacecolor": "none", "linestyle": "none"}
+    if False in table["reliable"].tolist():
+        open_dot: Any = {"marker": "o", "markerfacecolor": "none", "linestyle": "none"}
         ax.plot(
             [], [], color=ink(), label="open: not reliable for some rows", **open_dot
         )

@@ -47,6 +47,13 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
+    >>> figure = bg.plot_membership(bg.membership(posterior))
     """
     table = membership.transpose(OBSERVATION, COMPONENT, ...)
     probability = table["probability"].values

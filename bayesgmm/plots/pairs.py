@@ -68,7 +68,7 @@ def plot_pairs(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> X = bg.datasets.load("iris").drop(columns="species")
+    >>> X = bg.datasets.load("iris")
     >>> em = bg.GaussianMixture(3, random_state=0).fit(X)
     >>> figure = bg.plot_pairs(X, em=em)
     """

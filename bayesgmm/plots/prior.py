@@ -45,6 +45,14 @@ def plot_prior(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> priors = bg.default_priors(X, 3, kind="static")
+    >>> simulation = priors.simulate(n_observations=272, random_seed=1)
+    >>> figure = bg.plot_prior(simulation)
     """
     figure, (numbers, sizes) = open_grid(ax, 2, 2, (4.3, 3.4))
     told = [("prior", simulation.n_filled, simulation.shares)]

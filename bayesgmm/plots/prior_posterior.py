@@ -14,7 +14,14 @@ from bayesgmm.dims import COMPONENT, FEATURE
 from bayesgmm.errors import InputError
 from bayesgmm.naming import component_name
 from bayesgmm.plots._arviz import panels
-from bayesgmm.plots._style import component_colour, ink, legend_line, open_grid, wrap
+from bayesgmm.plots._style import (
+    component_colour,
+    component_marker,
+    ink,
+    legend_line,
+    open_grid,
+    wrap,
+)
 from bayesgmm.plots.prior_predictive import read_prior
 from bayesgmm.posterior import read_draws
 from bayesgmm.relabel.resolved import check_resolved
@@ -86,10 +93,9 @@ def plot_prior_posterior(
     --------
     >>> import bayesgmm as bg
     >>> X = bg.datasets.load("faithful")
-    >>> priors = bg.default_priors(X, 2, kind="mclust")
+    >>> priors = bg.default_priors(X, 2, kind="conjugate")
     >>> prior = bg.sample_prior(X, 2, priors=priors, random_seed=1)
-    >>> model = bg.build_model(X, n_components=2)
-    >>> posterior = bg.sample(model, method="gibbs", random_seed=1)
+    >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
     >>> figure = bg.plot_prior_posterior(prior, posterior)
     """
     read = PARAMETERS[check_choice("parameter", parameter, PARAMETERS)]
@@ -110,6 +116,7 @@ def plot_prior_posterior(
     _draw(before, names, axes, {"linestyle": _PRIOR_DASHES, "width": 1.3})
     _draw(after, names, axes, {"linestyle": "solid", "width": 1.8})
     for j, (each, name) in enumerate(zip(axes, names, strict=True)):
+        _mark_tops(each, after.shape[1])
         each.set_xlim(*_limits(before[..., j], after[..., j]))
         each.set_ylim(bottom=0)
         each.set(yticks=[], xlabel=wrap(name))
@@ -154,6 +161,13 @@ def _draw(values: Floats, names: list[str], axes: list[Axes], look: dict) -> Non
     )
 
 
+def _mark_tops(ax: Axes, n_components: int) -> None:
+    """Give the last lines, one a component, its marker at the top."""
+    for k, line in enumerate(ax.lines[-n_components:]):
+        top = [int(np.argmax(line.get_ydata()))]
+        line.set(marker=component_marker(k), markersize=5, markevery=top)
+
+
 def _limits(before: Floats, after: Floats) -> tuple[float, float]:
     """Return what holds the posterior, and the middle of the prior."""
     low, high = np.quantile(before, SEEN)
@@ -163,7 +177,10 @@ def _limits(before: Floats, after: Floats) -> tuple[float, float]:
 
 
 def _draw_legend(figure: Figure, names: list[str]) -> None:
-    handles = [legend_line(color=component_colour(k)) for k in range(len(names))]
+    handles = [
+        legend_line(color=component_colour(k), marker=component_marker(k), markersize=5)
+        for k in range(len(names))
+    ]
     handles += [legend_line(color=ink(), linestyle=_PRIOR_DASHES)]
     handles += [legend_line(color=ink())]
     figure.legend(

@@ -48,6 +48,14 @@ def plot_prior_predictive(
     ------
     InputError
         If there is no such feature, or no group ``prior``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> priors = bg.default_priors(X, 2, kind="conjugate")
+    >>> prior = bg.sample_prior(X, 2, priors=priors, random_seed=1)
+    >>> figure = bg.plot_prior_predictive(X, prior)
     """
     table = check_table(X)
     name = table.feature_names[0] if feature is None else feature

@@ -129,7 +129,7 @@ def _draw_labels(ax: Axes, labels: xr.DataArray, segments: xr.Dataset) -> None:
     scale: Any = {"cmap": shades, "vmin": -0.5, "vmax": len(looks) - 0.5}
     image = _draw_map(ax, labels, places, **scale)
     for k in present:
-        style = {"color": ground(), "markeredgecolor": ink(), "linestyle": "none"}
+        style: Any = {"color": ground(), "markeredgecolor": ink(), "clip_on": False}
         place = _widest(image, places == k)
         ax.plot(*place, looks[k].marker, markersize=8, **style)
     handles = [legend_line(linestyle="none", **looks[k].line) for k in present]
@@ -179,6 +179,7 @@ def _draw_map(ax: Axes, values: xr.DataArray, shown: Floats, **style: Any) -> Ax
     ax.set(ylabel=_axis_name(values, 0), xlabel=_axis_name(values, 1))
     ax.tick_params(labelsize="x-small")
     ax.ticklabel_format(style="plain", useOffset=False)
+    ax.locator_params(axis="x", nbins=5)
     return image
 
 

@@ -33,6 +33,13 @@ def plot_selection(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> selection = bg.select(X, range(1, 4), ["EEE", "VVV"], random_state=0)
+    >>> figure = bg.plot_selection(selection, "icl")
     """
     criterion = criterion or selection.criterion
     wide = selection.pivot(criterion)
