@@ -175,3 +175,16 @@ def test_many_rows_are_thinned_and_labels_found_all_the_same(monkeypatch):
     ]
     found = relabel(synthetic.tree(X, mixed))["posterior"]["means"].values
     assert (np.ptp(np.argsort(found[..., 0], axis=-1), axis=(0, 1)) == 0).all()
+
+
+def test_few_known_labels_among_many_rows_are_all_used(monkeypatch):
+    rng = np.random.default_rng(12)
+    X = synthetic.observations(THREE, 300, rng)
+    z = synthetic.joint(X, **THREE).argmax(1)
+    monkeypatch.setattr(pivoted, "MAX_ROWS", 100)  # two rows of three are left out
+    known = np.where(np.arange(300) % 3 == 1, z, -1)
+    orders = synthetic.random_permutations(60, 3, rng)
+    mixed = synthetic.switched(synthetic.perturbed(THREE, 60, rng), orders)
+    found = relabel(synthetic.tree(X, [mixed]), reference=known)
+    means = found["posterior"]["means"].values[0, :, :, 0]
+    np.testing.assert_array_equal(np.argsort(means, axis=-1), [[0, 1, 2]] * 60)

@@ -61,11 +61,13 @@ def find_reference(
     max_rows : int
         Of more rows every second, third, ... is looked at.
     """
-    k, step = draws.n_components, -(-table.n_observations // max_rows)
-    rows = np.ascontiguousarray(table.values[::step])
     if _are_labels(reference):
-        labels = _read_labels(reference, table, k)
-        return Reference("labels", rows, labels[::step], None, range(k))
+        labels = _read_labels(reference, table, draws.n_components)
+        # Of rows that are not known, which say nothing, none takes another's place.
+        known = _thin(np.flatnonzero(labels >= 0), max_rows)
+        names = range(draws.n_components)
+        return Reference("labels", table.values[known], labels[known], None, names)
+    rows = np.ascontiguousarray(_thin(table.values, max_rows))
     if reference is None:
         mixture = draws.take([_best(posterior, rows, draws)])
         kind, names = "best draw", None
@@ -74,6 +76,11 @@ def find_reference(
         mixture = draws.only(parameters)
         kind, names = "reference", parameters.components
     return Reference(kind, rows, partition_of(rows, mixture), mixture, names)
+
+
+def _thin(rows: Any, most: int) -> Any:
+    """Return at most so many of the rows, evenly spread."""
+    return rows[:: -(-len(rows) // most)]
 
 
 def _are_labels(reference: Any) -> bool:
