@@ -18,7 +18,7 @@ def read_columns(data: Any, table: Table) -> Table:
         columns = check_table(_numeric(data), "fiml")
     except InputError as error:
         raise InputError("data", error.rule, error.got, error.remedy) from None
-    check_rows("data", columns.obs_ids, table)
+    check_rows("data", columns.obs_ids, table.obs_ids)
     empty = np.isnan(columns.values).all(axis=0)
     if empty.any():
         raise InputError(

@@ -25,7 +25,6 @@ ROWS = {
         "fittable",
         "known_labels",
         "progress",
-        "same_rows",
         "validation",
         "weight_kinds",
     ],
@@ -68,6 +67,7 @@ ROWS = {
         "monte_carlo",
         "naming",
         "posterior",
+        "same_rows",
     ],
     "G labels": ["relabel"],
     "G after sampling": [

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import oracle_partitions as oracle
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -107,6 +108,15 @@ def test_rows_in_another_order_are_refused():
         bg.partition_distance(a, shuffled)
     assert bg.partition_distance(a, shuffled.sel(obs_id=a.obs_id)) == 0.0
     assert bg.partition_distance(a, [1, 1, 0, 0]) == 0.0  # says no rows
+
+
+def test_rows_of_series_are_those_of_their_index():
+    a = pd.Series([0, 0, 1, 1], index=list("abcd"))
+    for other in (a, xr.DataArray(a.values, {"obs_id": a.index.values}, "obs_id")):
+        with pytest.raises(InputError, match="got 'd' in row 0 where `a` has 'a'"):
+            bg.partition_distance(other, a[::-1])
+    assert bg.partition_distance(a, a[::-1].loc[a.index]) == 0.0
+    assert bg.partition_distance(a, pd.Series(a.values)) == 0.0  # says no rows
 
 
 def test_costs_out_of_range_are_refused():

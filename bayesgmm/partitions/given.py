@@ -12,6 +12,7 @@ from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.partitions import Labels, number_by_appearance
 from bayesgmm.label_draws import draw_at_most, evenly
+from bayesgmm.same_rows import rows_of
 
 MOST_LABELS = 2**24
 """Of more rows or draws every second, third, ... draw is taken."""
@@ -103,7 +104,6 @@ def read_all(labels: Any, X: Any = None) -> LabelDraws:
 
 def as_labels(argument: str, labels: Any) -> LabelDraws:
     """Return one partition, as a single draw."""
-    obs_ids = labels[OBSERVATION].values if has_rows(labels) else None
     values = _as_array(argument, labels)
     if values.ndim != 1 or not len(values):
         raise InputError(
@@ -112,12 +112,7 @@ def as_labels(argument: str, labels: Any) -> LabelDraws:
             f"shape {values.shape}",
             "Give one label for every row.",
         )
-    return _number(argument, values[None, None], obs_ids)
-
-
-def has_rows(labels: Any) -> bool:
-    """Tell whether labels say of which rows they are."""
-    return isinstance(labels, xr.DataArray) and OBSERVATION in labels.coords
+    return _number(argument, values[None, None], rows_of(labels))
 
 
 def _refuse(X: Any) -> None:
@@ -132,7 +127,7 @@ def _refuse(X: Any) -> None:
 
 def _by_chain(labels: Any) -> tuple[np.ndarray, Any]:
     """Return labels (n_chains, n_draws, n_observations), and the names of rows."""
-    obs_ids = labels[OBSERVATION].values if has_rows(labels) else None
+    obs_ids = rows_of(labels)
     if isinstance(labels, xr.DataArray) and {*SAMPLE_DIMS, OBSERVATION} == {
         *labels.dims
     }:

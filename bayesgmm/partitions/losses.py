@@ -11,7 +11,8 @@ from bayesgmm.arguments import check_choice, check_number
 from bayesgmm.errors import InputError
 from bayesgmm.kernels import partitions as kernels
 from bayesgmm.kernels.partitions import Rule
-from bayesgmm.partitions.given import LabelDraws, as_labels, has_rows
+from bayesgmm.partitions.given import LabelDraws, as_labels
+from bayesgmm.same_rows import check_rows, rows_of
 
 ROUNDING = 1e-9
 """Losses, and shares of draws, that differ less, relative to them, are equal."""
@@ -143,8 +144,8 @@ def partition_distance(a: Any, b: Any, loss: str | Loss = "vi") -> float:
     Raises
     ------
     InputError
-        If they are not labels of the same rows, as far as they say of which they are,
-        or `loss` has no such name.
+        If they are not labels of the same rows in the same order, as far as a Series or
+        DataArray says of which they are, or `loss` has no such name.
 
     Notes
     -----
@@ -192,12 +193,7 @@ def partition_distance(a: Any, b: Any, loss: str | Loss = "vi") -> float:
             f"{second.n_observations} labels",
             "Give one label for every row.",
         )
-    same = np.array_equal(first.obs_ids, second.obs_ids)
-    if has_rows(a) and has_rows(b) and not same:
-        raise InputError(
-            "b",
-            "have the rows of `a`, in their order",
-            "another `obs_id`",
-            "Select them with `b.sel(obs_id=a.obs_id)`.",
-        )
+    expected, given = rows_of(a), rows_of(b)
+    if expected is not None and given is not None:
+        check_rows("b", given, expected, "`a`")
     return float(rule.distances(first.values[0], second)[0])

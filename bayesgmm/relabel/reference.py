@@ -3,12 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.blocks import partition_of, total_log_likelihoods
-from bayesgmm.dims import OBSERVATION
 from bayesgmm.errors import InputError
 from bayesgmm.known_labels import check_numbers
 from bayesgmm.parameters import MixtureParameters
@@ -19,7 +17,7 @@ from bayesgmm.posterior import (
     sample_stat,
 )
 from bayesgmm.relabel.resolved import check_resolved
-from bayesgmm.same_rows import check_rows
+from bayesgmm.same_rows import check_rows, rows_of
 from bayesgmm.validation import Table
 
 
@@ -91,10 +89,9 @@ def _are_labels(reference: Any) -> bool:
 
 def _read_labels(reference: Any, table: Table, n_components: int) -> Ints:
     """Return a partition of the rows, below 0 where nothing is known."""
-    if isinstance(reference, xr.DataArray) and OBSERVATION in reference.coords:
-        check_rows("reference", reference[OBSERVATION].values, table)
-    if isinstance(reference, pd.Series):
-        check_rows("reference", reference.index.to_numpy(), table)
+    obs_ids = rows_of(reference)
+    if obs_ids is not None:
+        check_rows("reference", obs_ids, table.obs_ids)
     labels = check_numbers(reference, table.n_observations, n_components, "reference")
     if (labels < 0).all():
         raise InputError(
