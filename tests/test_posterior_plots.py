@@ -240,6 +240,12 @@ class TestPriorPosterior:
         peak = line.get_xdata()[line.get_ydata().argmax()]
         assert peak == pytest.approx(np.sqrt(33.7), abs=0.5)
 
+    def test_what_is_fixed_is_refused(self, prior, posterior):
+        fixed = posterior.copy(deep=True)
+        fixed["posterior"]["weights"][:] = 0.5
+        with pytest.raises(InputError, match="'weights', which the model fixes"):
+            bg.plot_prior_posterior(prior, fixed, parameter="weights")
+
     def test_another_prior_is_refused(self, posterior):
         priors = bg.default_priors(X, 3, kind="hierarchical")
         three = bg.sample_prior(X, 3, priors=priors, draws=10, random_seed=1)

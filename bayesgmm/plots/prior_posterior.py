@@ -82,7 +82,7 @@ def plot_prior_posterior(
     ------
     InputError
         If prior and posterior are of other components or features, there is no such
-        parameter or feature, or labels have not been resolved.
+        parameter or feature, the model fixes it, or labels have not been resolved.
 
     Notes
     -----
@@ -112,6 +112,7 @@ def plot_prior_posterior(
         names = [names[column] for column in columns]
     else:
         names = ["weight"]
+    _check_free(parameter, after)
     figure, axes = open_grid(ax, len(names), MOST_ABREAST, SIZE)
     _draw(before, names, axes, {"linestyle": _PRIOR_DASHES, "width": 1.3})
     _draw(after, names, axes, {"linestyle": "solid", "width": 1.8})
@@ -136,6 +137,17 @@ def _check_alike(draws, arrays, names) -> None:
         f"({', '.join(draws.feature_names)})",
         f"{theirs[0]} components, ({', '.join(names)})",
         "Call `bayesgmm.sample_prior` with the data and size of the posterior.",
+    )
+
+
+def _check_free(parameter: str, after: Floats) -> None:
+    if np.ptp(after, axis=0).all():
+        return
+    raise InputError(
+        "parameter",
+        "differ from draw to draw",
+        f"{parameter!r}, which the model fixes",
+        "A single component has weight 1; choose another parameter.",
     )
 
 
