@@ -71,15 +71,20 @@ class Stability:
         ]
         if self.n_collapsed:
             said.append(f"In {self.n_collapsed} of them a group collapsed.")
-        return said + self._of_groups() + self._of_chains()
+        return [*said, self.headline, *self._of_chains()]
 
-    def _of_groups(self) -> list[str]:
+    @property
+    def headline(self) -> str:
+        """Which groups come back, in a sentence."""
         means = self.groups["similarity"]
         unsure = means.index[(means < STABLE).to_numpy()]
         if not len(unsure):
-            return ["Every group is found again."]
+            return "Refits to reweighted rows find every group again."
         names = ", ".join(map(component_name, unsure))
-        return [f"Not found again as a rule (similarity below {STABLE}): {names}."]
+        return (
+            "Refits to reweighted rows do not find as a rule (similarity below "
+            f"{STABLE}): {names}."
+        )
 
     def _of_chains(self) -> list[str]:
         if self.chains is None or len(self.chains) < 3:

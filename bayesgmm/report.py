@@ -15,15 +15,19 @@ from rich.text import Text
 
 from bayesgmm.atomic import replacing
 from bayesgmm.plots._inline import to_svg
+from bayesgmm.plots.calibration import plot_calibration
 from bayesgmm.plots.comparison import picture_size, plot_comparison
 from bayesgmm.plots.density import plot_density
 from bayesgmm.plots.ellipses import plot_ellipses
 from bayesgmm.plots.membership import plot_membership
+from bayesgmm.plots.profile import plot_profile
 from bayesgmm.story import INTERVAL, Story, tell
 
 TEXT_WIDTH = 88
 # Of the comparison on a console.
 MOST_ROWS = 30
+# Of grids of pictures.
+MOST_COLUMNS, ABREAST, PAGE_WIDTH = 7, 4, 8.2
 _CONSOLE_TONES = {"good": "green", "careful": "yellow", "bad": "red"}
 
 
@@ -81,7 +85,7 @@ def render(story: Story) -> Group:
         Text(),
         _table(story.comparison.head(MOST_ROWS), "EM against the posterior"),
         Text(f" … {hidden} more in the report" if hidden > 0 else ""),
-        Text(f"{story.agreement}\n{story.certainty}"),
+        Text("\n".join([story.agreement, *story.headlines])),
     )
 
 
@@ -113,6 +117,7 @@ def _pictures(analysis: Any) -> dict[str, _Picture]:
             "Where EM (diamond) lies within the posterior of each parameter.",
         ),
     }
+    pictures |= _grids(analysis)
     if data.n_features == 1:
         pictures["density"] = _picture(
             partial(plot_density, data, *parts),
@@ -129,6 +134,40 @@ def _pictures(analysis: Any) -> dict[str, _Picture]:
             "ellipses is what the data leave open.",
         )
     return pictures
+
+
+def _grids(analysis: Any) -> dict[str, _Picture]:
+    """Draw what has an axis for every column, of the most telling ones."""
+    columns = analysis.columns.index[:MOST_COLUMNS].tolist()
+    features = list(analysis.data.feature_names[:MOST_COLUMNS])
+    n_groups = len(analysis.profile.components)
+    return {
+        "profile": _grid(
+            partial(plot_profile, analysis.profile, columns=columns),
+            (1 + len(columns), 1.0 + 0.28 * n_groups),
+            "Shares of the groups, and what they are like",
+            "Markers and broad lines: the mean of a group and its interval. Thin "
+            "lines: one standard deviation of its members to both sides.",
+        ),
+        "calibration": _grid(
+            partial(
+                plot_calibration, analysis.posterior, analysis.data, features=features
+            ),
+            (len(features), 2.3),
+            "How often values fall below what the model predicts",
+            "How often values lie below what the model predicts, less how often they "
+            "should: a line near zero is good, and marked points speak against it.",
+        ),
+    }
+
+
+def _grid(plot, shape, title, caption) -> _Picture:
+    """Draw so many axes, each of a height, `ABREAST` in a row."""
+    n_axes, height = shape
+    size = PAGE_WIDTH, height * -(-n_axes // ABREAST)
+    return _Picture(
+        Markup(to_svg(plot, size, title, n_axes=n_axes, n_columns=ABREAST)), caption
+    )
 
 
 def _picture(plot, size, title, caption) -> _Picture:

@@ -62,6 +62,8 @@ class Story:
     verdict, advice, tone : str
         The verdict in a few words, the sentence that says what to do with it, and
         one of "good", "careful" and "bad".
+    headlines : list of str
+        What else to know before anything is made of the groups.
     portraits : dict of str
         A sentence on every group.
     groups : pandas.DataFrame
@@ -92,6 +94,7 @@ class Story:
     verdict: str
     advice: str
     tone: str
+    headlines: list[str]
     portraits: dict[str, str]
     groups: pd.DataFrame
     columns: pd.DataFrame
@@ -121,6 +124,7 @@ def tell(analysis: Any) -> Story:
         verdict=diagnosis.verdict.name.replace("_", " ").capitalize(),
         advice=diagnosis.sentence,
         tone=TONES[diagnosis.verdict],
+        headlines=_headlines(analysis),
         portraits=portraits(analysis.profile, analysis.membership),
         groups=write_groups(analysis.profile),
         columns=write_columns(analysis.columns),
@@ -151,6 +155,12 @@ def _title(analysis) -> str:
     if data.n_features > N_FEATURES:
         features += f" and {data.n_features - N_FEATURES} more features"
     return f"{groups} in {data.n_observations:,} rows of {features}"
+
+
+def _headlines(analysis) -> list[str]:
+    stability = analysis.stability
+    said = [] if stability is None else [stability.headline]
+    return [*said, say_misfit(analysis.check), _certainty(analysis.membership)]
 
 
 def _selection(selection: pd.DataFrame | None) -> pd.DataFrame | None:

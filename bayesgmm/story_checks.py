@@ -28,12 +28,12 @@ CHAINS = {
 
 def say_misfit(check: pd.DataFrame) -> str:
     """Say which statistics of the data the model does not reproduce."""
-    n_odd = int(_odd(check).sum())
+    n_odd, n_all = int(_odd(check).sum()), len(check)
     if not n_odd:
-        return "In none of these do the data stand out from what the model makes."
+        return f"The data pass all {n_all} checks of the model."
     return (
-        f"In {n_odd} of these {len(check)} the data differ from nearly all data sets "
-        "that the model makes: there it is not to be relied on."
+        f"In {n_odd} of {n_all} checks of the model the data differ from nearly all "
+        "data sets that it makes: there it is not to be relied on."
     )
 
 

@@ -13,8 +13,8 @@ from bayesgmm.naming import SURE, component_name, format_estimate, format_share
 from bayesgmm.profile_result import COLUMN, Profile
 
 NOTABLE = 0.5
-"""A group is high in a column if it is this many sds of all rows above their mean,
-and it is so in at least `CERTAIN` of the draws."""
+"""A group is told by a column if its mean is this many sds of all rows off the mean of
+the other rows, and the sign is the same in at least `CERTAIN` of the draws."""
 CERTAIN = 0.95
 MOST_PAIRS = 15
 FINEST = 1e-3
@@ -39,10 +39,15 @@ def _write(table: pd.DataFrame, component: Any, quantity: str, column: str) -> s
     """Write an estimate; where a group has hardly any spread, no digits of that."""
     row: Any = table.loc[(component, quantity, column)]
     mean, sd, lower, upper = map(float, row)
-    if column:
-        widest: Any = table.xs(("sd", column), level=("quantity", COLUMN))["mean"].max()
-        sd = max(sd, FINEST * float(widest))
-    return format_estimate(mean, sd, lower, upper)
+    return format_estimate(mean, max(sd, _finest(table, column)), lower, upper)
+
+
+def _finest(table: pd.DataFrame, column: str) -> float:
+    """Return the uncertainty below which digits of a column are not written."""
+    if not column:
+        return 0.0
+    widest: Any = table.xs(("sd", column), level=("quantity", COLUMN))["mean"].max()
+    return FINEST * float(widest)
 
 
 def portraits(profile: Profile, membership: xr.Dataset) -> dict[str, str]:
@@ -55,18 +60,19 @@ def portraits(profile: Profile, membership: xr.Dataset) -> dict[str, str]:
         share, _, low, high = table.loc[(k, "share", "")]
         where = _describe(standing.sel({COMPONENT: k}))
         said[component_name(k)] = (
-            f"{share:.0%} of rows [{low:.0%}, {high:.0%}]; {count:,} are here "
-            f"likelier than elsewhere. {where}"
+            f"{share:.0%} of all rows [{low:.0%}, {high:.0%}], the likeliest group of "
+            f"{count:,} of these. {where}"
         )
     return said
 
 
 def _standing(profile: Profile) -> xr.DataArray:
-    """Return by how many sds of all rows the mean of a group is off theirs, by draw."""
+    """Return by how many sds of all rows a group is off the other rows, by draw."""
     share, mean, sd = (profile.draws[name] for name in ("share", "mean", "sd"))
     whole = (share * mean).sum(COMPONENT)
     variance = (share * (sd**2 + (mean - whole) ** 2)).sum(COMPONENT)
-    return (mean - whole) / np.sqrt(variance.where(variance > 0))
+    others = 1.0 - share.where(share < 1.0)
+    return (mean - whole) / others / np.sqrt(variance.where(variance > 0))
 
 
 def _describe(standing: xr.DataArray) -> str:
@@ -76,13 +82,15 @@ def _describe(standing: xr.DataArray) -> str:
     notable = centre.where(sure & (np.abs(centre) >= NOTABLE)).dropna(COLUMN)
     order = np.argsort(-np.abs(notable.values), kind="stable")
     words = [
-        f"{'high' if value > 0 else 'low'} {name} ({value:+.1f} sd)"
+        f"{'higher' if value > 0 else 'lower'} {name} ({value:+.1f} sd)"
         for name, value in zip(
             notable[COLUMN].values[order], notable.values[order], strict=True
         )
     ]
-    text = ", ".join(words) or "near the average in every column"
-    return f"{text[0].upper()}{text[1:]}."
+    if not words:
+        return "Much like the other rows in every column."
+    text = ", ".join(words)
+    return f"{text[0].upper()}{text[1:]} than the other rows."
 
 
 def write_contrasts(profile: Profile) -> pd.DataFrame | None:
@@ -91,17 +99,20 @@ def write_contrasts(profile: Profile) -> pd.DataFrame | None:
     if not pairs or len(pairs) > MOST_PAIRS:
         return None
     rows = {}
+    finest = {name: _finest(profile.table, name) for name in profile.columns}
     for a, b in pairs:
         table = profile.contrast(a, b)
         rows[f"{component_name(a)} less {component_name(b)}"] = {
-            name: _difference(table.loc[("mean", name)]) for name in profile.columns
+            name: _difference(table.loc[("mean", name)], finest[name])
+            for name in profile.columns
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _difference(row: Any) -> str:
+def _difference(row: Any, finest: float) -> str:
     """Write a difference; one whose sign is in doubt is marked."""
-    values = (row[name] for name in ("mean", "sd", "lower", "upper"))
+    sd = max(row["sd"], finest)
+    values = row["mean"], sd, row["lower"], row["upper"]
     unclear = min(row["probability"], 1 - row["probability"]) > (1 - SURE) / 2
     return format_estimate(*values) + (" ?" if unclear else "")
 

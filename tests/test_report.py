@@ -59,16 +59,17 @@ class TestStory:
     def test_portraits_say_how_large_a_group_is_and_where_it_is_apart(self, analysis):
         """The long eruptions: 64% of 272 rows, and both means above the average."""
         said = tell(analysis).portraits["group 1"]
-        assert 60 < float(re.match(r"(\d+)% of rows \[", said)[1]) < 68
+        assert 60 < float(re.match(r"(\d+)% of all rows \[", said)[1]) < 68
         count = int((analysis.membership["label"] == 1).sum())
-        assert f"; {count} are here likelier than elsewhere." in said
+        assert f"the likeliest group of {count} of these." in said
         X, names = analysis.data.values, ("eruptions", "waiting")
         label = analysis.membership["label"].values
-        gaps = (X[label == 1].mean(axis=0) - X.mean(axis=0)) / X.std(axis=0)
+        gap = X[label == 1].mean(axis=0) - X[label == 0].mean(axis=0)
+        gaps = gap / X.std(axis=0)
         for name, gap in zip(names, gaps, strict=True):
-            found = re.search(rf"(?i)high {name} \(\+([\d.]+) sd\)", said)
+            found = re.search(rf"(?i)higher {name} \(\+([\d.]+) sd\)", said)
             assert float(found[1]) == pytest.approx(gap, abs=0.1)
-        assert "low" in tell(analysis).portraits["group 0"].lower()
+        assert "lower waiting (-" in tell(analysis).portraits["group 0"].lower()
 
     def test_contrasts_are_differences_of_the_groups(self, analysis):
         shown = tell(analysis).contrasts
@@ -90,7 +91,8 @@ class TestStory:
         check.loc[("waiting", "kurtosis"), "p"] = 0.995
         changed = SimpleNamespace(**vars(analysis) | {"check": check})
         story = tell(changed)
-        assert "In 1 of these 11 the data differ" in story.misfit
+        assert "In 1 of 11 checks of the model the data" in story.misfit
+        assert story.misfit in story.headlines
         assert story.predictive.loc["kurtosis of waiting", "p"] == "0.995 !"
         assert "!" not in story.predictive.loc["lowest of waiting", "p"]
 
@@ -216,6 +218,23 @@ class _Links(HTMLParser):
             self.found.append(tag)
 
 
+def screenshot(page, folder, dark=False):
+    """Open a page in a browser; return its picture and what the console says."""
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    picture = folder / "page.png"
+    command = [
+        *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"),
+        *("--disable-background-networking", "--disable-sync"),
+        *("--enable-logging=stderr", "--v=0"),
+        *("--window-size=900,1200", f"--screenshot={picture}"),
+        f"--user-data-dir={folder / 'profile'}",
+        *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+        (folder / "report.html").as_uri(),
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return picture, done.stderr.decode(errors="replace")
+
+
 class TestPage:
     def test_asks_the_network_for_nothing(self, page):
         links = _Links()
@@ -231,7 +250,7 @@ class TestPage:
         assert places == sorted(places)
 
     def test_pictures_follow_the_colour_of_the_text(self, page):
-        assert page.count("<svg") == 3
+        assert page.count("<svg") == 5
         assert "currentColor" in page
         assert "#010203" not in page
 
@@ -267,26 +286,27 @@ class TestPage:
         assert "How many groups" in text
         assert "2,607.1" in text
 
+    def test_browsers_are_told_to_load_nothing(self, page):
+        """Whatever a page tries to load under this policy is an error in the log."""
+        assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
+
     @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
     def test_renders_in_a_browser(self, page, tmp_path, dark):
-        (tmp_path / "report.html").write_text(page, encoding="utf-8")
-        picture = tmp_path / "page.png"
-        command = [
-            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"),
-            *("--disable-background-networking", "--disable-sync"),
-            *("--window-size=900,1200", f"--screenshot={picture}"),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            *(["--blink-settings=preferredColorScheme=0"] if dark else []),
-            (tmp_path / "report.html").as_uri(),
-        ]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        picture, log = screenshot(page, tmp_path, dark)
         from matplotlib.image import imread
 
         pixels = imread(picture)[..., :3]
         ground = np.median(pixels.reshape(-1, 3), axis=0)
         assert (ground < 0.2).all() if dark else (ground > 0.95).all()
         assert pixels.std() > 0.05
+        assert "CONSOLE" not in log
+
+    @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
+    def test_the_log_would_tell_of_requests(self, page, tmp_path):
+        asking = page.replace("<h1>", '<img src="http://localhost:9/x.png"><h1>')
+        _, log = screenshot(asking, tmp_path)
+        assert "CONSOLE" in log
 
 
 class TestFiles:
