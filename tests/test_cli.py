@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from made_up import faithful_parameters, made_up_analysis
+from PIL import Image
 from typer.testing import CliRunner
 
 from bayesgmm import GaussianMixture, datasets
@@ -338,6 +339,93 @@ class TestSavedFits:
         monkeypatch.chdir(tmp_path)
         known = {"DATA": table, "FIT": folder}
         result = run(*(known.get(word, word) for word in command))
+        assert result.exit_code == 2
+        assert len(result.stderr.splitlines()) == 1
+        assert message in result.stderr
+
+
+class TestSegment:
+    @pytest.fixture
+    def photo(self, tmp_path):
+        """Dark left, bright right, a clear corner, and a little noise."""
+        grey = np.random.default_rng(1).integers(0, 9, (20, 30)).astype(np.uint8)
+        grey[:, 12:] += 200
+        clear = np.full_like(grey, 255)
+        clear[:2, :2] = 0
+        path = tmp_path / "photo.png"
+        Image.fromarray(np.stack([grey, clear], axis=-1), "LA").save(path)
+        return path
+
+    def test_an_image_becomes_an_image_of_labels(self, photo, tmp_path):
+        out = tmp_path / "labels.png"
+        result = run("segment", photo, "-k", "2", "-o", out, "--seed", "1", "--json")
+        assert result.exit_code == 0, result.output
+        with Image.open(out) as image:
+            label = np.asarray(image)
+            colours = np.asarray(image.convert("RGBA"))
+        assert (label[:, 12:] == 0).all()
+        assert (label[2:, :12] == 1).all()
+        assert (colours[:2, :2, 3] == 0).all()
+        assert (colours[5, 20] == [0x00, 0x72, 0xB2, 255]).all()
+        pixels = json.loads(result.stdout)["pixels"]
+        assert pixels == {"missing": 4, "group 0": 360, "group 1": 236}
+
+    def test_a_scene_is_segmented_by_a_fit_in_a_file(self, tmp_path):
+        """Bands by name; all maps are in the file, on the scene's coordinates."""
+        values = np.random.default_rng(2).normal(size=(2, 6, 8))
+        values[:, :, 4:] += 10
+        coords = {"band": ["red", "nir"], "y": np.arange(6.0), "x": np.arange(8.0)}
+        scene = xr.DataArray(values, coords, name="reflectance")
+        scene.to_netcdf(tmp_path / "scene.nc", engine="h5netcdf")
+        table = pd.DataFrame(values.reshape(2, -1).T, columns=["red", "nir"])
+        em = GaussianMixture(2, covariance_type="EII", random_state=0).fit(table)
+        em.rename(["field", "wood"]).save(tmp_path / "em.json")
+        out = tmp_path / "segments.nc"
+        options = ["--by", tmp_path / "em.json", "--feature-dim", "band", "-o", out]
+        result = run("segment", tmp_path / "scene.nc", *options)
+        assert result.exit_code == 0, result.output
+        assert "24 pixels in field" in result.output
+        assert "24 pixels in wood" in result.output
+        with xr.open_dataset(out, engine="h5netcdf") as segments:
+            np.testing.assert_array_equal(segments["x"], scene["x"])
+            halves = segments["label"].values.astype(int)
+            assert segments["label"].attrs["flag_meanings"] == "field wood"
+        expected = em.predict(table).reshape(6, 8)
+        np.testing.assert_array_equal(halves, expected)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["-o", "l.png"], "`--by` must be given, or `-k`, and not both"),
+            (["-o", "l.png", "-k", "2", "--by", "x.nc"], "got both"),
+            (["-o", "l.png", "-k", "1-3"], "be one number for a scene"),
+            (["-o", "l.jpg", "-k", "2"], "end in .nc, .png"),
+            (["-o", "l.png", "--by", "no.nc"], "be a NetCDF file of draws"),
+        ],
+    )
+    def test_what_cannot_be_done_is_one_line(
+        self, photo, monkeypatch, options, message
+    ):
+        monkeypatch.chdir(photo.parent)
+        result = run("segment", photo, *options)
+        assert result.exit_code == 2
+        assert len(result.stderr.splitlines()) == 1
+        assert message in result.stderr
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("s.png", None, "be a file that exists"),
+            ("s.png", "nonsense", "be a readable .png file"),
+            ("s.nc", "nonsense", "be a readable .nc file"),
+            ("s.jp2", "nonsense", "`SCENE` must end in .png, .tif"),
+        ],
+    )
+    def test_what_is_no_scene_is_one_line(self, tmp_path, name, content, message):
+        if content is not None:
+            (tmp_path / name).write_text(content)
+        out = tmp_path / "l.png"
+        result = run("segment", tmp_path / name, "-k", "2", "-o", out)
         assert result.exit_code == 2
         assert len(result.stderr.splitlines()) == 1
         assert message in result.stderr

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bayesgmm.cli import fits, grids, rows
+from bayesgmm.cli import fits, grids, rows, scenes
 
 app = typer.Typer(
     name="bayesgmm",
@@ -24,6 +24,7 @@ COMMANDS = {
     "report": fits.report,
     "compare": fits.compare,
     "predict": rows.predict,
+    "segment": scenes.segment,
     "datasets": fits.list_datasets,
 }
 for _name, _command in COMMANDS.items():

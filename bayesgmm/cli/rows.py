@@ -36,7 +36,7 @@ def predict(
         from bayesgmm.readers import check_writable_table, read_table, write_table
 
         check_writable_table(out)
-        mixture = _read_mixture(fit)
+        mixture = read_mixture(fit)
         X = read_table(data, _feature_names(mixture), rows, "FIT")
         table = _label(mixture, X)
         write_table(table, out)
@@ -46,7 +46,7 @@ def predict(
         answer(text, {"rows": counts, "labels": out}, quiet, as_json)
 
 
-def _read_mixture(path: Path) -> Any:
+def read_mixture(path: Path) -> Any:
     """Return the posterior or the EM fit of a file, of a folder its posterior."""
     from bayesgmm.errors import InputError
     from bayesgmm.estimator import GaussianMixture
