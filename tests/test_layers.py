@@ -118,6 +118,7 @@ ROWS = {
         "pipeline",
         "prior_sampling",
         "sampling",
+        "scene_files",
         "scenes",
         "scores",
         "segmentation",
