@@ -148,3 +148,9 @@ def check_number(
 def check_probability(argument: str, value: Any) -> float:
     """Return `value` as a float between 0 and 1, neither of the two."""
     return check_number(argument, value, "be between 0 and 1", lambda p: 0 < p < 1)
+
+
+def check_share(argument: str, value: Any) -> float:
+    """Return `value` as a float above 0 that is 1 at most."""
+    rule = "be above 0 and at most 1"
+    return check_number(argument, value, rule, lambda share: 0 < share <= 1)

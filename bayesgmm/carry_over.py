@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_number
+from bayesgmm.arguments import check_share
 from bayesgmm.errors import InputError
 from bayesgmm.posterior import Draws, posterior_group, read_draws
 from bayesgmm.priors import Dirichlet, InverseWishart, NormalMeans, Priors
@@ -26,9 +26,7 @@ def carry_over(posterior: Any, discount: float = 1.0) -> Priors:
     -------
     Priors
     """
-    discount = check_number(
-        "discount", discount, "be a number in (0, 1]", lambda value: 0 < value <= 1
-    )
+    discount = check_share("discount", discount)
     _check_kind(posterior)
     draws = read_draws(posterior)
     _check_spread(draws)

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.special import entr
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.arguments import check_number, check_seed
+from bayesgmm.arguments import check_probability, check_seed
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.kept import observations_of, weights_of
 from bayesgmm.label_draws import draw_labels
@@ -84,9 +84,7 @@ def column_information(
     .. [2] G. A. Miller (1955), *Note on the bias of information estimates*, in
        Information Theory in Psychology, Free Press.
     """
-    probability = check_number(
-        "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
-    )
+    probability = check_probability("probability", probability)
     random_seed = check_seed(random_seed)
     draws = read_draws(posterior, noisy=True)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_number
+from bayesgmm.arguments import check_number, check_share
 from bayesgmm.dims import COMPONENT, OBSERVATION, UNDECIDED, UNDECIDED_NAME
 from bayesgmm.errors import InputError
 from bayesgmm.naming import SURE
@@ -124,9 +124,9 @@ def ambiguous_rows(membership: xr.Dataset, below: float = SURE) -> pd.DataFrame:
     ------
     InputError
         If `membership` is not what `membership` returns, with all components, or
-        `below` is not in (0, 1].
+        `below` is not above 0 and at most 1.
     """
-    below = check_number("below", below, "be in (0, 1]", lambda b: 0 < b <= 1)
+    below = check_share("below", below)
     probability = _probabilities(membership)
     best = probability.max(axis=1)
     order = np.argsort(best, kind="stable")

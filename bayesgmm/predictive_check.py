@@ -9,7 +9,7 @@ from scipy.special import ndtr
 from scipy.stats import kurtosis, skew
 
 from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_number, check_seed
+from bayesgmm.arguments import check_probability, check_seed
 from bayesgmm.dims import FEATURE
 from bayesgmm.errors import InputError
 from bayesgmm.intervals import INTERVAL_PROBABILITY, equal_tails
@@ -97,9 +97,7 @@ def predictive_check(
     >>> bool(check["p"].between(0.01, 0.99).all())
     True
     """
-    probability = check_number(
-        "probability", probability, "be between 0 and 1", lambda p: 0 < p < 1
-    )
+    probability = check_probability("probability", probability)
     rng = np.random.default_rng(check_seed(random_seed))
     draws = read_draws(posterior)
     table = fitted_observations(posterior, draws.feature_names, X)

@@ -136,7 +136,7 @@ def test_single_rows_and_draws():
     ("arguments", "text"),
     [
         ({"pairs": 5, "sparse": 0.1}, "`sparse` must be left out where `pairs`"),
-        ({"sparse": 0.0}, "`sparse` must be between 0 and 1"),
+        ({"sparse": 0.0}, "`sparse` must be above 0 and at most 1"),
         ({"pairs": 0}, "`pairs` must be a whole number"),
         ({"pairs": [(0, 2)]}, "rows from 0 to 1; got a place that is no row"),
         ({"pairs": [0, 1]}, r"rows from 0 to 1; got shape \(2,\)"),

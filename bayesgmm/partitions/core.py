@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesgmm.arguments import check_count, check_number, check_seed
+from bayesgmm.arguments import check_count, check_seed, check_share
 from bayesgmm.dims import OBSERVATION, UNDECIDED
 from bayesgmm.kernels.agreement import grow_core
 from bayesgmm.kernels.partitions import Labels
@@ -87,9 +87,7 @@ def confident_core(
     array([ 0,  0,  1, -2])
     """
     n_runs = check_count("n_runs", n_runs)
-    share = check_number(
-        "probability", probability, "be above 0 and at most 1", lambda p: 0 < p <= 1
-    )
+    share = check_share("probability", probability)
     random_seed = check_seed(random_seed)
     draws = read_labels(posterior, X, n_draws, random_seed)
     least = max(1, int(np.ceil(share * draws.n_draws * (1 - ROUNDING))))

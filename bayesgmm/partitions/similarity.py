@@ -8,7 +8,7 @@ from scipy import sparse as sp
 from scipy.linalg.blas import dsyrk  # pyright: ignore[reportAttributeAccessIssue]
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.arguments import check_count, check_number, check_seed
+from bayesgmm.arguments import check_count, check_seed, check_share
 from bayesgmm.dims import OBSERVATION, OBSERVATION_BIS, ROW_PAIR
 from bayesgmm.errors import InputError
 from bayesgmm.partitions.shares import Shares, read_shares
@@ -44,8 +44,8 @@ def similarity(
         How many pairs of rows to take at random, or which, by their places. By default
         all of up to 10,000 rows, and 100,000 pairs of more.
     sparse : float, optional
-        Between 0 and 1: smaller similarities are left out of a sparse matrix. It needs
-        no memory for them, but the same time.
+        Above 0 and at most 1: smaller similarities are left out of a sparse matrix. It
+        needs no memory for them, but the same time.
     random_seed : int or None, default 0
         Of random pairs. None takes other ones each time.
 
@@ -90,10 +90,7 @@ def similarity(
     shares = read_shares(posterior, X)
     n = len(shares.obs_ids)
     if sparse is not None:
-        least = check_number(
-            "sparse", sparse, "be between 0 and 1", lambda p: 0 < p <= 1
-        )
-        return _sparse(shares, least)
+        return _sparse(shares, check_share("sparse", sparse))
     if pairs is None and n <= MOST_ROWS:
         coords = {OBSERVATION: shares.obs_ids, OBSERVATION_BIS: shares.obs_ids}
         return xr.DataArray(_matrix(shares), coords, [*coords], SIMILARITY)

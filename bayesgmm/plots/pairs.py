@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bayesgmm.arguments import check_number, check_places
+from bayesgmm.arguments import check_places, check_probability
 from bayesgmm.errors import InputError
 from bayesgmm.parameters import as_parameters
 from bayesgmm.plots._style import MOST_ROWS, check_given, open_grid, thin, wrap
@@ -74,7 +74,7 @@ def plot_pairs(
     """
     check_given(posterior, em)
     table = check_table(X)
-    check_number("probability", probability, "be between 0 and 1", lambda p: 0 < p < 1)
+    check_probability("probability", probability)
     draws = None if posterior is None else read_draws(posterior)
     if posterior is not None:
         check_resolved(posterior)

@@ -89,7 +89,7 @@ SizeProbabilities or None
         ------
         InputError
             If labels were not resolved, the draws are replicates of a bootstrap, or
-            `discount` is no number in (0, 1].
+            `discount` is not above 0 and at most 1.
         """
         from bayesgmm.carry_over import carry_over  # below, as posteriors are
 
