@@ -4,7 +4,6 @@ Dahl, Johnson and Mueller (2022), *Search algorithms and loss functions for Baye
 clustering*, JCGS 31:1189-1201.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from threading import Event
 from typing import Any, NamedTuple
@@ -178,15 +177,12 @@ def _run(draws, rows, rule, most, seed, start, run: int, stop: Event) -> Ints | 
         search.begin(rng.integers(n_clusters, size=len(rows)))
     search.settle()
     search.most = most
-    value = search.settle()
-    for _ in _zealous(search, value):
-        if stop.is_set():
-            return None
-    return by_size(search.tables.labels)
+    _zealous(search, search.settle())
+    return None if stop.is_set() else by_size(search.tables.labels)
 
 
-def _zealous(search: _Search, value: float) -> Iterator[float]:
-    """Take clusters apart, the next one each time; go back where that was worse."""
+def _zealous(search: _Search, value: float) -> None:
+    """Take clusters apart, one after the other; go back where that was worse."""
     attempts = search.rng.permutation(search.tables.n[0])[:N_ZEALOUS]
     members = [np.flatnonzero(search.tables.labels == k)[0] for k in attempts]
     for member in members:
@@ -198,7 +194,8 @@ def _zealous(search: _Search, value: float) -> Iterator[float]:
             value = other
         elif other > value + ROUNDING * abs(value):
             search.begin(before)
-        yield value
+        if search.stop.is_set():
+            break
 
 
 def _empty_tables(shape, n_labels, room) -> Tables:
