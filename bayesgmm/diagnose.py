@@ -8,17 +8,15 @@ import xarray as xr
 
 from bayesgmm._typing import Bools, Floats
 from bayesgmm.diagnosis import Diagnosis
-from bayesgmm.dims import N_COMPONENTS, N_FILLED
+from bayesgmm.dims import COMPONENT, N_COMPONENTS, N_FILLED, SAMPLE_DIMS
 from bayesgmm.invariants import LOG_LIKELIHOOD, convergence, invariants
 from bayesgmm.kept import observations_of
 from bayesgmm.monte_carlo import effective_size
 from bayesgmm.posterior import (
     APPROXIMATE,
-    COMPONENT,
     PARETO_K,
     POSTERIOR,
     RELABELLING,
-    SAMPLE_DIMS,
     Draws,
     matching_parameters,
     posterior_group,

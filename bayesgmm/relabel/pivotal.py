@@ -39,9 +39,8 @@ def order(quantity: Floats) -> Relabelling:
     Relabelling
         The confidence is low where two components of a draw are nearly equal.
     """
-    values = (quantity - quantity.mean())[
-        ..., None
-    ]  # products of numbers far from 0 lose digits
+    # Products of numbers far from 0 lose digits.
+    values = (quantity - quantity.mean())[..., None]
     # Of all permutations the sorted one goes best with numbers that go up.
     return _closest(values, np.sort(values, axis=1).mean(axis=0))
 
