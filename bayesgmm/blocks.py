@@ -124,8 +124,13 @@ def log_likelihoods_of(
             yield rows[block], logs
 
 
-def total_log_likelihoods(X: Floats, draws: Draws, allowed: Any = None) -> Floats:
+def total_log_likelihoods(
+    X: Floats, draws: Draws, allowed: Any = None, sample_weight: Any = None
+) -> Floats:
     """Return the log-likelihood of all rows under each draw, shape (n_samples,)."""
+    if sample_weight is not None:
+        blocks = log_likelihoods_of(X, draws, allowed)
+        return sum(logs @ sample_weight[rows] for rows, logs in blocks)  # pyright: ignore[reportReturnType]
     groups = seen_groups(X, draws, allowed)
     return sum(log_likelihood_draws(some, each) for _, some, each in groups)  # pyright: ignore[reportReturnType]
 

@@ -39,7 +39,8 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
     """Judge the draws of a mixture.
 
     What labels cannot change is judged first, then relabelled parameters. Where the
-    number of components was drawn there are none of these.
+    number of components was drawn there are none of these. Log-likelihoods are those of
+    the fit, with its sample weights and known labels; other rows count once.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
         posterior = relabel(posterior, reference=reference, X=table)
     original = read_draws(unrelabel(posterior), noisy=True)
     draws = read_draws(posterior, noisy=True)
-    values = invariants(draws, table, sample_stat(posterior, "lp"))
+    values = invariants(draws, table, posterior)
     switched, confidence = _relabelling(posterior)
     return Diagnosis(
         invariants=convergence(values),
@@ -87,7 +88,7 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
 
 
 def _diagnose_sizes(posterior, draws: Draws, table) -> Diagnosis:
-    values = invariants(draws, table, None)
+    values = invariants(draws, table, posterior)
     group, n_draws = posterior_group(posterior), (draws.n_chains, draws.n_draws)
     sizes = {
         name: group[name].transpose(*SAMPLE_DIMS).values

@@ -6,9 +6,11 @@ differ in the distribution they describe, and no relabelling can mend that.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.blocks import (
@@ -18,7 +20,8 @@ from bayesgmm.blocks import (
     responsibilities_of,
     total_log_likelihoods,
 )
-from bayesgmm.posterior import Draws
+from bayesgmm.kept import allowed_of, weights_of
+from bayesgmm.posterior import Draws, sample_stat
 from bayesgmm.validation import Table
 
 N_LANDMARKS = 10
@@ -29,7 +32,9 @@ N_PAIRED = 200
 LOG_LIKELIHOOD, AGREEMENT = "log_likelihood", "agreement of partitions"
 
 
-def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Floats]:
+def invariants(
+    draws: Draws, table: Table, posterior: xr.DataTree | None
+) -> dict[str, Floats]:
     """Return label-invariant quantities of every draw, each (n_chains, n_draws).
 
     Parameters
@@ -37,22 +42,26 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
     draws : Draws
     table : Table
         The observations.
-    lp : array of shape (n_chains, n_draws), optional
-        Log-posterior of the draws.
+    posterior : xarray.DataTree, optional
+        Their tree. Weights and known labels that it holds of its rows count in the
+        log-likelihood.
 
     Returns
     -------
     dict
-        The log-likelihood, ``lp`` if given, the weights sorted from the largest where
-        all draws have as many, the agreement of each partition with that of the best
-        draw, and log-densities at landmarks: observations evenly spread along the
-        first principal axis.
+        The log-likelihood, where all draws have as many components ``lp``, if there is
+        one, and the weights sorted from the largest, the agreement of each partition
+        with that of the best draw, and log-densities at landmarks: observations evenly
+        spread along the first principal axis.
     """
     X, shape = table.values, (draws.n_chains, draws.n_draws)
-    values = {LOG_LIKELIHOOD: _by_size(partial(total_log_likelihoods, X), draws)}
-    if lp is not None and np.isfinite(lp).all():
-        values["lp"] = lp
+    known = {} if posterior is None else _known(posterior, table)
+    score = partial(total_log_likelihoods, X, **known)
+    values = {LOG_LIKELIHOOD: _by_size(score, draws)}
     if draws.of_one_size:
+        lp = None if posterior is None else sample_stat(posterior, "lp")
+        if lp is not None and np.isfinite(lp).all():
+            values["lp"] = lp
         weights = -np.sort(-draws.weights, axis=1)
         values |= {f"sorted weight {k}": w for k, w in enumerate(weights.T)}
     if draws.noise_weight is not None:
@@ -68,6 +77,15 @@ def invariants(draws: Draws, table: Table, lp: Floats | None) -> dict[str, Float
         for row, density in zip(rows, densities, strict=True)
     }
     return {name: value.reshape(shape) for name, value in values.items()}
+
+
+def _known(posterior: xr.DataTree, table: Table) -> dict[str, Any]:
+    """Return what the fit knew of rows; others count once, and may be of any group."""
+    weight = np.nan_to_num(weights_of(posterior, table), nan=1.0)
+    return {
+        "allowed": allowed_of(posterior, table),
+        "sample_weight": None if (weight == 1.0).all() else weight,
+    }
 
 
 def _by_size(function: Callable[[Draws], Floats], draws: Draws) -> Floats:

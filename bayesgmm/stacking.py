@@ -16,7 +16,7 @@ from bayesgmm.errors import PosteriorWarning
 from bayesgmm.invariants import invariants
 from bayesgmm.kept import fitted_observations, fitted_sample_weight
 from bayesgmm.loo import loo
-from bayesgmm.posterior import read_draws, sample_stat
+from bayesgmm.posterior import read_draws
 from bayesgmm.solutions import find_solutions
 
 SEED = 2022
@@ -81,7 +81,7 @@ def stack_chains(posterior: xr.DataTree, X: Any = None) -> Stacking:
     """
     draws = read_draws(posterior)
     table = fitted_observations(posterior, draws.feature_names, X)
-    values = invariants(draws, table, sample_stat(posterior, "lp"))
+    values = invariants(draws, table, posterior)
     solution = find_solutions(values)
     results = [_loo_of(posterior, solution == s, table) for s in np.unique(solution)]
     scores = np.stack([np.ravel(result.elpd_i) for result in results])

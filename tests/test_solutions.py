@@ -193,3 +193,55 @@ def test_one_component_has_a_plot():
     diagnosis = diagnose(synthetic.tree(X, chains))
     assert diagnosis.traces.attrs["quantity"] == "mean of x0"
     diagnosis.plot(ax=Figure().subplots(2))
+
+
+def log_densities(X, truth):
+    return np.logaddexp.reduce(synthetic.joint(X, **truth), axis=1)
+
+
+def test_weights_of_rows_say_which_solution_is_likelier():
+    """Two groups of three are one component: whichever two have few rows."""
+    rng = np.random.default_rng(3)
+    X = np.repeat([-3.0, 0.0, 3.0], 30)[:, None] + rng.normal(0, 0.5, (90, 1))
+    weight = np.repeat([1.0, 20.0, 20.0], 30)
+    narrow, wide = [[0.3]], [[2.6]]
+    right = {
+        "weights": [1 / 3, 2 / 3],
+        "means": [[-3.0], [1.5]],
+        "covariances": [narrow, wide],
+    }
+    left = {
+        "weights": [2 / 3, 1 / 3],
+        "means": [[-1.6], [3.0]],
+        "covariances": [wide, narrow],
+    }
+    expected = [weight @ log_densities(X, truth) for truth in (right, left)]
+    assert log_densities(X, right).sum() > log_densities(X, left).sum()
+    assert expected[0] < expected[1]
+    chains = [synthetic.perturbed(truth, 60, rng, 1e-4) for truth in (right, left)]
+    tree = synthetic.tree(X, chains, lp=False)
+    weighted = synthetic.changed(
+        tree, "constant_data", sample_weight=("obs_id", weight)
+    )
+    diagnosis = diagnose(weighted)
+    assert diagnosis.verdict is Verdict.DIFFERENT_SOLUTIONS
+    assert list(diagnosis.chains["solution"]) == [1, 0]
+    np.testing.assert_allclose(diagnosis.chains["log_likelihood"], expected, rtol=1e-4)
+
+
+def test_known_labels_say_which_solution_is_likelier():
+    """Where they tell components apart a chain of swapped ones is another solution."""
+    rng = np.random.default_rng(4)
+    truth = synthetic.TWO_GROUPS
+    X = synthetic.observations(truth, 50, rng)
+    joint = synthetic.joint(X, **truth)
+    z = np.where(np.arange(50) < 25, joint.argmax(1), -1)
+    swap = np.tile([1, 0], (60, 1))
+    chains = [synthetic.perturbed(truth, 60, rng, 1e-4) for _ in range(2)]
+    chains[0] = synthetic.switched(chains[0], swap)
+    tree = synthetic.with_labels(synthetic.tree(X, chains, lp=False), z)
+    diagnosis = diagnose(tree)
+    assert list(diagnosis.chains["solution"]) == [1, 0]
+    known = np.arange(25), z[:25]
+    expected = joint[known].sum() + np.logaddexp.reduce(joint[25:], axis=1).sum()
+    assert diagnosis.chains["log_likelihood"][1] == pytest.approx(expected, rel=1e-4)
