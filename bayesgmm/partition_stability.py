@@ -74,13 +74,17 @@ class Stability:
         return [*said, self.headline, *self._of_chains()]
 
     @property
+    def lost(self) -> list:
+        """The groups that refits do not find as a rule."""
+        means = self.groups["similarity"]
+        return means.index[(means < STABLE).to_numpy()].tolist()
+
+    @property
     def headline(self) -> str:
         """Which groups come back, in a sentence."""
-        means = self.groups["similarity"]
-        unsure = means.index[(means < STABLE).to_numpy()]
-        if not len(unsure):
+        if not self.lost:
             return "Refits to reweighted rows find every group again."
-        names = ", ".join(map(component_name, unsure))
+        names = ", ".join(map(component_name, self.lost))
         return (
             "Refits to reweighted rows do not find as a rule (similarity below "
             f"{STABLE}): {names}."

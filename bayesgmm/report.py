@@ -89,14 +89,15 @@ def render(story: Story) -> Group:
     )
 
 
-def _table(frame, title: str) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=None)
+def _table(frame, title: str) -> Group:
+    """Return a table below its title, which may be wider."""
+    table = Table(box=None)
     table.add_column("", overflow="fold")
     for name in frame.columns:
         table.add_column(Text(name), justify="right")
     for name, *cells in frame.itertuples():
         table.add_row(Text(name), *map(Text, cells))
-    return table
+    return Group(Text(title, style="bold"), table)
 
 
 def _pictures(analysis: Any) -> dict[str, _Picture]:

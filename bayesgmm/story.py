@@ -123,7 +123,7 @@ def tell(analysis: Any) -> Story:
         title=_title(analysis),
         verdict=diagnosis.verdict.name.replace("_", " ").capitalize(),
         advice=diagnosis.sentence,
-        tone=TONES[diagnosis.verdict],
+        tone=_tone(diagnosis.verdict, stability),
         headlines=_headlines(analysis),
         portraits=portraits(analysis.profile, analysis.membership),
         groups=write_groups(analysis.profile),
@@ -155,6 +155,13 @@ def _title(analysis) -> str:
     if data.n_features > N_FEATURES:
         features += f" and {data.n_features - N_FEATURES} more features"
     return f"{groups} in {data.n_observations:,} rows of {features}"
+
+
+def _tone(verdict: Verdict, stability: Any) -> str:
+    """Return the tone of the verdict; it is not good if groups do not come back."""
+    tone = TONES[verdict]
+    unsure = stability is not None and bool(stability.lost)
+    return "careful" if tone == "good" and unsure else tone
 
 
 def _headlines(analysis) -> list[str]:

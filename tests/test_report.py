@@ -7,6 +7,7 @@ import stat
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import StringIO
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from made_up import faithful_parameters, made_up_analysis
+from rich.console import Console
 
 from bayesgmm import GaussianMixture, datasets
 from bayesgmm.atomic import check_writable_folder, replacing
@@ -23,7 +25,7 @@ from bayesgmm.files import read_saved, save_analysis
 from bayesgmm.naming import format_estimate, format_number, format_share, parameter_name
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.readers import read_table
-from bayesgmm.report import summary_text, write_report
+from bayesgmm.report import _table, summary_text, write_report
 from bayesgmm.story import TONES, tell
 from bayesgmm.validation import check_table
 from bayesgmm.verdict import Verdict
@@ -187,6 +189,20 @@ class TestText:
         assert "Chains agree" in text
         assert tell(analysis).groups.loc["mean of waiting", "group 1"] in text
         assert "EM against the posterior" in text
+
+    def test_a_title_wider_than_its_table_is_one_line(self):
+        stream = StringIO()
+        frame = pd.DataFrame({"group 0": ["1"]}, ["share"])
+        Console(file=stream, width=80).print(_table(frame, "A title wider than it"))
+        assert stream.getvalue().startswith("A title wider than it\n")
+
+    def test_unstable_groups_are_no_good_news(self, analysis):
+        """The verdict is good, and one group of the made-up stability is lost."""
+        assert tell(analysis).tone == "careful"
+        groups = analysis.stability.groups.assign(similarity=0.9)
+        stable = replace(analysis.stability, groups=groups)
+        calm = SimpleNamespace(**vars(analysis) | {"stability": stable})
+        assert tell(calm).tone == "good"
 
     def test_text_has_no_escapes_and_fits_a_page(self, analysis):
         lines = summary_text(analysis).splitlines()
