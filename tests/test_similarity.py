@@ -139,7 +139,9 @@ def test_single_rows_and_draws():
         ({"sparse": 0.0}, "`sparse` must be above 0 and at most 1"),
         ({"pairs": 0}, "`pairs` must be a whole number"),
         ({"pairs": [(0, 2)]}, "rows from 0 to 1; got a place that is no row"),
-        ({"pairs": [0, 1]}, r"rows from 0 to 1; got shape \(2,\)"),
+        ({"pairs": [0, 1]}, r"rows from 0 to 1; got int64 of shape \(2,\)"),
+        ({"pairs": [(0.0, 1.0)]}, r"rows from 0 to 1; got float64 of shape \(1, 2\)"),
+        ({"pairs": np.empty((0, 2), int)}, r"got int64 of shape \(0, 2\)"),
         ({"X": [[0.0]]}, "`X` must be left out where labels are given"),
     ],
 )

@@ -154,11 +154,12 @@ def _places(pairs: Any, n: int, random_seed: int) -> Ints:
         return np.array([first, (first + steps) % n])
     places = np.asarray(pairs)
     fits = places.ndim == 2 and places.shape[1] == 2 and places.dtype.kind in "iu"
-    if fits and places.size and places.min() >= 0 and places.max() < n:
+    fits = fits and places.size > 0
+    if fits and places.min() >= 0 and places.max() < n:
         return places.T
     raise InputError(
         "pairs",
         f"be a number, or places (n_pairs, 2) of rows from 0 to {n - 1}",
-        f"shape {places.shape}" if not fits else "a place that is no row",
+        "a place that is no row" if fits else f"{places.dtype} of shape {places.shape}",
         "For example `pairs=1000` or `pairs=[(0, 1), (0, 2)]`.",
     )
