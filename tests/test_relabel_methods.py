@@ -155,7 +155,7 @@ def test_bad_references_are_refused_by_every_method(switching, method):
         (["low", "middle", "high"] * (n // 3), "`reference` must be whole.*'low'"),
         ([{}] * n, "`reference` must be whole numbers 0 to 2.*got {}"),
         (pd.Series(np.zeros(n, int))[::-1], "`reference` must have the rows of the"),
-        ("weights", "`reference` must be a fitted"),
+        ("weights", 'must be a fitted .*, or a posterior; got str.*`method="order"`'),
         (xr.Dataset(), "`reference` must be a fitted"),
     ]:
         with pytest.raises(InputError, match=message):

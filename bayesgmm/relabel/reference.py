@@ -115,6 +115,14 @@ def as_mixture(reference: Any, draws: Draws) -> MixtureParameters:
     if isinstance(reference, xr.DataTree):
         check_resolved(reference, "reference")
         reference = mean_mixture(read_draws(reference, noisy=True))
+    if not isinstance(getattr(reference, "parameters_", reference), MixtureParameters):
+        raise InputError(
+            "reference",
+            "be a fitted GaussianMixture, MixtureParameters, or a posterior",
+            type(reference).__name__,
+            "Pass a fit, or what `bayesgmm.relabel` returned; a quantity goes with "
+            '`method="order"`.',
+        )
     return matching_parameters(reference, draws, "reference")
 
 
