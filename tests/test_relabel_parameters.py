@@ -9,7 +9,7 @@ from relabelling import THREE, of_parameters, parameters
 import bayesgmm as bg
 from bayesgmm.posterior import read_draws
 from bayesgmm.relabel.parameters import feature_names, features, read_parameters
-from bayesgmm.relabel.pivotal import order, point_process, pra
+from bayesgmm.relabel.parametric import order, point_process, pra
 
 # -- with a pivot, in clusters -----------------------------------------
 

@@ -15,8 +15,8 @@ from bayesgmm.posterior import read_draws
 from bayesgmm.relabel.alternating import ecr_iterative_1, ecr_iterative_2, stephens
 from bayesgmm.relabel.data_based import data_based
 from bayesgmm.relabel.ecr import ecr
+from bayesgmm.relabel.parametric import point_process, pra
 from bayesgmm.relabel.permute import name_components, permute
-from bayesgmm.relabel.pivotal import point_process, pra
 from bayesgmm.relabel.pivoted import by_pivot
 from bayesgmm.relabel.quantity import by_quantity
 from bayesgmm.relabel.task import Relabelling, Target

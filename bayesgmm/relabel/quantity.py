@@ -10,7 +10,7 @@ from bayesgmm.arguments import check_choice, check_places
 from bayesgmm.dims import COMPONENT, FEATURE, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.posterior import Draws, posterior_group
-from bayesgmm.relabel.pivotal import order
+from bayesgmm.relabel.parametric import order
 from bayesgmm.relabel.task import Target
 
 
