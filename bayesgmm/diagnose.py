@@ -11,6 +11,7 @@ from bayesgmm.diagnosis import Diagnosis
 from bayesgmm.dims import COMPONENT, N_COMPONENTS, N_FILLED, SAMPLE_DIMS
 from bayesgmm.invariants import LOG_LIKELIHOOD, convergence, invariants
 from bayesgmm.kept import observations_of
+from bayesgmm.label_draws import check_spread
 from bayesgmm.monte_carlo import effective_size
 from bayesgmm.posterior import (
     APPROXIMATE,
@@ -59,9 +60,11 @@ def diagnose(posterior: xr.DataTree, em: Any = None, X: Any = None) -> Diagnosis
     ------
     InputError
         If a variable of the posterior is missing or not finite, `em` has other
-        components or features, or there are no data.
+        components or features, there are no data, or these are replicates of a
+        jackknife.
     """
     original = read_mixtures(posterior, noisy=True)
+    check_spread(original)
     table = observations_of(posterior, original.feature_names, X, gappy=True)
     if not original.of_one_size:
         return _diagnose_sizes(posterior, original, table)

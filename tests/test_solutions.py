@@ -177,6 +177,14 @@ def test_draws_that_cannot_be_read_are_refused():
         diagnose(tree)
 
 
+def test_replicates_of_a_jackknife_are_refused():
+    """They lie so close together that anything seems to be separately identified."""
+    tree = clean(0).copy(deep=True)
+    tree["posterior"].attrs["standard_error_factor"] = 12.0
+    with pytest.raises(InputError, match="replicates of a jackknife"):
+        diagnose(tree)
+
+
 @pytest.mark.parametrize("n_draws", [1, 3])
 def test_a_few_draws_are_drawn_and_tabulated(n_draws):
     diagnosis = diagnose(clean(0).isel(draw=slice(0, n_draws)))
