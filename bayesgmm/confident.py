@@ -10,17 +10,18 @@ from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number, check_share
 from bayesgmm.dims import COMPONENT, OBSERVATION, UNDECIDED, UNDECIDED_NAME
 from bayesgmm.errors import InputError
+from bayesgmm.membership import BOTH, VARIABLES
 from bayesgmm.naming import SURE
 
-BOTH, ONE = (OBSERVATION, COMPONENT), (OBSERVATION,)
-NEEDED = {
-    "probability": BOTH,
-    "probability_lower": BOTH,
-    "probability_upper": BOTH,
-    "label": ONE,
-    "entropy": ONE,
-    "parameter_entropy": ONE,
-}
+NEEDED = (
+    "probability",
+    "probability_lower",
+    "probability_upper",
+    "label",
+    "entropy",
+    "parameter_entropy",
+)
+"""Of what `membership` returns."""
 ROUNDING = 1e-6
 """Of the sum of a row's probabilities."""
 
@@ -170,7 +171,8 @@ def _check_variables(membership: Any) -> None:
     """Refuse what lacks a variable that is read here, or has no rows."""
     if not isinstance(membership, xr.Dataset):
         raise _not_membership("be an xarray.Dataset", f"a {type(membership).__name__}")
-    for name, dims in NEEDED.items():
+    for name in NEEDED:
+        dims = VARIABLES[name][0]
         found = membership[name].dims if name in membership else "no such variable"
         if set(found) != set(dims):
             rule = f"have `{name}` with dimensions {dims}"

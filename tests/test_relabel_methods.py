@@ -39,13 +39,10 @@ def middle_known(clean):
     turn = np.array([2, 0, 1])
     orders = turn[np.where(rng.random((2, 30, 1)) < 0.5, [0, 1, 2], [1, 0, 2])]
     tree = permute(clean, orders).drop_nodes("relabelling")
-    data = tree["constant_data"].to_dataset()
-    middle = abs(data["X"].values) < 2
+    middle = abs(tree["constant_data"]["X"].values) < 2
     allowed = np.where(middle, [False, False, True], [True, True, False])
-    tree["constant_data"].dataset = data.assign(
-        allowed=(("obs_id", "component"), allowed)
-    )
-    return tree, middle[:, 0]
+    kept = (("obs_id", "component"), allowed)
+    return synthetic.changed(tree, "constant_data", allowed=kept), middle[:, 0]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -74,26 +71,17 @@ def two_groups(change):
     X = np.vstack([X, rng.uniform(-6, 6, size=(6, 2))])
     chain = synthetic.perturbed(two, 30, rng)
     shuffles = synthetic.random_permutations(30, 2, rng)
-    tree = synthetic.tree(X, [synthetic.switched(chain, shuffles)])
-    group, data = (tree[name].to_dataset() for name in ("posterior", "constant_data"))
-    tree["posterior"].dataset, tree["constant_data"].dataset = change(group, data)
-    return tree
+    return change(synthetic.tree(X, [synthetic.switched(chain, shuffles)]))
 
 
-def with_gaps(group, data):
-    X = data["X"].values.copy()
+def with_gaps(tree):
+    X = tree["constant_data"]["X"].values.copy()
     X[::4, 0] = X[1::4, 1] = np.nan
-    return group, data.assign(X=(("obs_id", "feature"), X))
+    return synthetic.changed(tree, "constant_data", X=(("obs_id", "feature"), X))
 
 
-def with_noise(group, data):
-    weight = (("chain", "draw"), np.full((1, 30), 0.2))
-    box = {
-        "noise_corner": ("feature", [-6.0, -6.0]),
-        "noise_edges": (("feature_bis", "feature"), 12.0 * np.eye(2)),
-    }
-    group = group.assign(weights=0.8 * group["weights"], noise_weight=weight)
-    return group, data.assign(box)
+def with_noise(tree):
+    return synthetic.with_noise(tree, weight=0.2, edge=12.0)
 
 
 @pytest.mark.parametrize("method", METHODS)

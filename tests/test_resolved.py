@@ -40,13 +40,10 @@ def draws_of(n_components):
 
 def knowing(posterior, *rows):
     """Return the draws with labels known; every kind of row may be of these."""
-    known = posterior.copy()
-    data = known["constant_data"].to_dataset()
-    allowed = np.resize(rows, (data.sizes["obs_id"], len(rows[0]))).astype(bool)
-    known["constant_data"].dataset = data.assign(
-        allowed=(("obs_id", "component"), allowed)
-    )
-    return known
+    n = posterior["constant_data"].sizes["obs_id"]
+    allowed = np.resize(rows, (n, len(rows[0]))).astype(bool)
+    kept = (("obs_id", "component"), allowed)
+    return synthetic.changed(posterior, "constant_data", allowed=kept)
 
 
 @pytest.mark.parametrize("name", ASK)
@@ -71,25 +68,7 @@ def test_there_is_nothing_to_resolve_where_labels_tell_all_apart(name):
 
 def test_rows_of_no_component_have_names_of_their_own():
     """No component can be called what noise and undecided rows are called."""
-    posterior = bg.relabel(draws_of(2))
-    weights = posterior["posterior"]["weights"]
-    noisy = posterior.copy()
-    noisy["posterior"].dataset = (
-        posterior["posterior"]
-        .to_dataset()
-        .assign(
-            weights=weights / 2, noise_weight=xr.full_like(weights[..., 0], 0.5, float)
-        )
-        .drop_vars("component")
-    )
-    noisy["constant_data"].dataset = (
-        posterior["constant_data"]
-        .to_dataset()
-        .assign(
-            noise_corner=("feature", [-9.0, -9.0]),
-            noise_edges=(("feature_bis", "feature"), 18.0 * np.eye(2)),
-        )
-    )
+    noisy = synthetic.with_noise(bg.relabel(draws_of(2)), edge=18.0)
     named = bg.rename(noisy, ["low", "high"])
     for ask in (bg.membership, lambda x: bg.profile(x).draws):
         assert ask(noisy)["component"].values.tolist() == [0, 1, -1]

@@ -97,8 +97,9 @@ def partition(
     loss : {"vi", "binder", "omari", "nvi", "nid"} or Loss, default "vi"
         See `partition_distance`. `binder` gives the one with unequal costs.
     max_clusters : int, optional
-        By default as many as there are rows. Fewer are quicker to search for, above
-        all with "binder", which likes to put rows in doubt by themselves.
+        By default as many as there are rows, or as keep draws x labels x clusters at
+        2**27 or below. Fewer are quicker to search for, above all with "binder", which
+        likes to put rows in doubt by themselves.
     n_runs : int, default 16
         Of the search, of which the best is taken.
     n_draws : int, optional
