@@ -136,7 +136,8 @@ def partition(
     in groups that overlap runs end in as many places, their losses up to 2 % apart.
 
     Every row counts once, whatever its sample weight, because a row has one label in a
-    draw. To count rows repeatedly pass them so: ``X=np.repeat(X, weight, axis=0)``.
+    draw. To count rows repeatedly pass the data frame of the fit so:
+    ``X=X.loc[X.index.repeat(weight)]``. Its index tells which labels are known.
 
     References
     ----------
