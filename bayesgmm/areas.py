@@ -15,7 +15,7 @@ from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.intervals import INTERVAL_PROBABILITY, equal_tails
 from bayesgmm.naming import component_name
 from bayesgmm.scenes import read_scene
-from bayesgmm.segmentation import Evaluated, Segmenter, evaluate
+from bayesgmm.segmentation import Segmenter, evaluate
 from bayesgmm.segments import MISSING, decide
 from bayesgmm.smoothing import smooth_layers
 
@@ -105,21 +105,21 @@ def area(
     segmenter = Segmenter.of(mixture)
     scene = read_scene(data, segmenter.feature_names, feature_dim, nodata)
     array = scene.array.transpose(..., scene.feature_dim)
-    found = evaluate(array.data, scene, segmenter, progress)
+    found = evaluate(array.data, scene, segmenter, ("label", "probability"), progress)
+    totals = found.totals.mean(axis=0)
     n = int((found.maps["label"] != MISSING).sum())
     _check_any(n)
-    effects = np.ones(len(segmenter.components))
+    effects = np.ones(len(totals))
     if scene.dims != (OBSERVATION,):
-        effects = _design_effects(found.maps)
-    totals = found.totals.mean(axis=0)
+        effects = _design_effects(found.maps["probability"])
     areas = {"area": cell_area * totals, "share": totals / n}
     areas["n_effective"] = n / effects
     if segmenter.drawn:
-        naive = _naive_sd(found, segmenter.stretch)
-        sd = naive * np.sqrt(effects)
-        areas["area_sd"] = cell_area * sd
-        for name, spread in (("area", sd), ("naive", naive)):
-            lower, upper = _interval(totals, spread, n, probability)
+        of_parameters = segmenter.stretch**2 * found.totals.var(axis=0)
+        naive = np.sqrt(of_parameters + found.label_variances)
+        areas["area_sd"] = cell_area * naive * np.sqrt(effects)
+        for name, sd in (("area", naive * np.sqrt(effects)), ("naive", naive)):
+            lower, upper = _interval(totals, sd, n, probability)
             areas[f"{name}_lower"] = cell_area * lower
             areas[f"{name}_upper"] = cell_area * upper
         _warn(n, effects, segmenter.components)
@@ -141,30 +141,18 @@ def _check_any(n):
         )
 
 
-def _design_effects(maps) -> Floats:
+def _design_effects(shares: Floats) -> Floats:
     """Return how many times too large the number of pixels is, for each component."""
-    shares = maps["probability"]
-    label = decide(shares)[0]
+    own = decide(shares)[0]  # noise by its place
     around = decide(smooth_layers(shares, shares.ndim - 1, NEIGHBOURHOOD))[0]
-    agreed, effects = (label == around) & (label != MISSING), []
+    agreed, effects = (own == around) & (own != MISSING), []
     for share in shares:
-        left = np.zeros(label.shape)
-        for each in np.unique(label[agreed]):
-            chosen = agreed & (label == each)
+        left = np.zeros_like(share)
+        for each in np.unique(own[agreed]):
+            chosen = agreed & (own == each)
             left[chosen] = share[chosen] - share[chosen].mean(dtype=np.float64)
         effects.append(design_effect(left))
     return np.array(effects)
-
-
-def _naive_sd(found: Evaluated, stretch: float) -> Floats:
-    """Return the standard deviation of numbers of independent pixels."""
-    p, sd = found.maps["probability"], found.maps["probability_sd"]
-    drawn = [
-        np.nansum(a * (1.0 - a) - b**2, dtype=np.float64)
-        for a, b in zip(p, sd, strict=True)
-    ]
-    of_parameters = stretch**2 * found.totals.var(axis=0)
-    return np.sqrt(of_parameters + np.maximum(drawn, 0.0))
 
 
 def _interval(totals, sd, n, probability) -> tuple[Floats, Floats]:

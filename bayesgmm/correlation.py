@@ -32,20 +32,18 @@ def design_effect(residuals: Floats) -> float:
     .. [2] C. J. Geyer (1992), *Practical Markov chain Monte Carlo*, Statistical
        Science 7:473-483, for ending such a sum.
     """
-    squares = float((residuals**2).sum())
-    if squares == 0.0:
-        return 1.0
-    edge = int(CELLS_A_TILE ** (1 / residuals.ndim))
-    sizes = [min(edge, n) for n in residuals.shape]
+    sizes = [min(int(CELLS_A_TILE ** (1 / residuals.ndim)), n) for n in residuals.shape]
     rings = _rings(sizes)
-    products = np.bincount(rings, _lagged_products(residuals, sizes))
+    products = np.bincount(rings, _lagged_products(residuals, sizes, 1))
+    if products[0] <= 0.0:
+        return 1.0
     # Given their sizes, signs of independent values are random; lags come in pairs.
-    variances = 2 * np.bincount(rings, _lagged_products(residuals**2, sizes))
+    variances = 2 * np.bincount(rings, _lagged_products(residuals, sizes, 2))
     noise = np.sqrt(np.maximum(variances, 0.0))
     farthest = max(residuals.shape) // 2 + 1
     small = products[1:farthest] <= NOISE_SDS * noise[1:farthest]
     n_rings = int(np.argmax(small)) if small.any() else len(small)
-    return max(1.0, float(products[: n_rings + 1].sum()) / squares)
+    return max(1.0, float(products[: n_rings + 1].sum() / products[0]))
 
 
 def _rings(sizes):
@@ -55,15 +53,15 @@ def _rings(sizes):
     return np.rint(np.sqrt(squares)).astype(np.intp).ravel()
 
 
-def _lagged_products(values, sizes):
-    """Return sum_n values[n] values[n + lag] for every lag, within tiles."""
+def _lagged_products(values, sizes, exponent):
+    """Return sum_n (values[n] values[n + lag])^exponent for every lag, within tiles."""
     shape = [_padded(n) for n in sizes]
     power = 0.0
     corners = (range(0, n, size) for n, size in zip(values.shape, sizes, strict=True))
     for corner in product(*corners):
-        tile = values[
-            tuple(slice(c, c + size) for c, size in zip(corner, sizes, strict=True))
-        ]
+        ends = zip(corner, sizes, strict=True)
+        tile = values[tuple(slice(start, start + size) for start, size in ends)]
+        tile = tile.astype(np.float64) ** exponent
         power = power + np.abs(np.fft.rfftn(tile, shape, range(values.ndim))) ** 2
     return np.fft.irfftn(power, shape, range(values.ndim)).ravel()
 

@@ -1,6 +1,7 @@
 """A mixture applied to a scene: which segment every pixel is, and how sure that is."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -125,16 +126,23 @@ class Evaluated:
         By variable; those of `BY_COMPONENT` have components first.
     totals : array of shape (n_draws, n_components)
         Responsibilities under each draw, summed over pixels.
+    label_variances : array of shape (n_components,)
+        Of numbers of pixels where labels are drawn: means over draws.
     """
 
     maps: dict[str, Any]
     totals: Floats
+    label_variances: Floats
 
 
 def evaluate(
-    values: Any, scene: Scene, segmenter: Segmenter, progress: bool = False
+    values: Any,
+    scene: Scene,
+    segmenter: Segmenter,
+    names: Sequence[str],
+    progress: bool = False,
 ) -> Evaluated:
-    """Fill all maps, a block after the other, on threads.
+    """Fill maps, a block after the other, on threads.
 
     Parameters
     ----------
@@ -143,13 +151,17 @@ def evaluate(
     scene : Scene
         Says what is missing.
     segmenter : Segmenter
+    names : sequence of str
+        Those of its variables that are wanted.
     progress : bool
     """
-    shape, totals = values.shape[:-1], np.zeros(segmenter.quadratics.offsets.shape)
-    leading = {True: (len(segmenter.components),), False: ()}
+    shape, n_components = values.shape[:-1], len(segmenter.components)
+    totals = np.zeros(segmenter.quadratics.offsets.shape)
+    label_variances = np.zeros(n_components)
+    leading = {True: (n_components,), False: ()}
     maps = {
         name: np.empty((*leading[name in BY_COMPONENT], *shape), _dtype(name))
-        for name in segmenter.variables
+        for name in names
     }
     blocks = _blocks(shape)
     done = track(
@@ -158,33 +170,38 @@ def evaluate(
 
     def run(block):
         part = np.asarray(values[block])
-        found, sums = _evaluate_rows(part.reshape(-1, part.shape[-1]), scene, segmenter)
-        for name, rows in found.items():
-            maps[name][..., *block] = rows.reshape(*rows.shape[:-1], *part.shape[:-1])
+        found, *sums = _evaluate_rows(
+            part.reshape(-1, part.shape[-1]), scene, segmenter
+        )
+        for name, whole in maps.items():
+            rows = found[name]
+            whole[..., *block] = rows.reshape(*rows.shape[:-1], *part.shape[:-1])
         return sums
 
     def add(sums):
-        np.add(totals, sums, out=totals)
+        for total, some in zip((totals, label_variances), sums, strict=True):
+            total += some
         next(done, None)
 
     run_tasks(run, blocks, add)
     deque(done, maxlen=0)
-    return Evaluated(maps, totals)
+    return Evaluated(maps, totals, label_variances)
 
 
 def _evaluate_rows(rows, scene: Scene, segmenter: Segmenter):
-    """Return the maps of rows, shape (..., n_rows), and the totals."""
+    """Return the maps of rows, shape (..., n_rows), and what is summed over them."""
     usable = scene.usable(rows)
     averages = segmenter.average(rows if usable.all() else rows[usable])
-    found = segmenter.maps(averages)
+    found, shares = segmenter.maps(averages), averages.shares
+    variances = (shares * (1.0 - shares) - averages.variances).sum(axis=1)
     if usable.all():
-        return found, averages.totals
+        return found, averages.totals, variances
     for name, part in found.items():
         missing = MISSING if name == "label" else np.nan
         whole = np.full((*part.shape[:-1], len(rows)), missing, part.dtype)
         whole[..., usable] = part
         found[name] = whole
-    return found, averages.totals
+    return found, averages.totals, variances
 
 
 def _blocks(shape) -> list[tuple[slice, ...]]:
@@ -260,7 +277,7 @@ def segment(
     if array.chunks is not None:
         array = array.chunk({scene.feature_dim: -1})
     found = xr.apply_ufunc(
-        lambda values: _last(evaluate(values, scene, segmenter, progress)),
+        lambda values: _last(evaluate(values, scene, segmenter, names, progress)),
         array,
         input_core_dims=[[scene.feature_dim]],
         output_core_dims=[
