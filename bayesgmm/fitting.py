@@ -221,11 +221,8 @@ def _starts(settings, objective, table, weight, allowed, responsibilities):
     family = _family(settings, table.n_features)
     X = fill_gaps(table.values, weight, objective.reference, family)
     of_noise, kept, rows = None, slice(None), objective.observations
-    if (
-        isinstance(rows, Repeated)
-        and settings.noise is None
-        and responsibilities is None
-    ):
+    row_by_row = settings.noise is not None or responsibilities is not None
+    if isinstance(rows, Repeated) and not row_by_row:
         X, weight = rows.distinct.X, rows.distinct.sample_weight
     if settings.noise is not None:
         of_noise = _begin_noise(X, allowed, responsibilities)

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scenes
+from conftest import GOLDEN
 from scipy.ndimage import gaussian_filter
 
 import bayesgmm as bg
@@ -127,6 +128,21 @@ def test_connected_segments_do_not_widen_intervals(posterior):
     naive, ours = covered(posterior, 0, 25)
     assert naive >= 19 / 25
     assert abs(ours - naive) <= 0.05
+
+
+def test_thin_segments_do_not_widen_intervals():
+    """The phantom's noise is independent, and its tissues are thin."""
+    held = np.load(GOLDEN / "phantom.npz")
+    truth = {
+        "weights": [0.5805, 0.3303, 0.0447, 0.0445],
+        "means": [[20.0], [48.0], [76.0], [104.0]],
+        "covariances": [[[36.0]], [[81.0]], [[49.0]], [[100.0]]],
+    }
+    tree = scenes.posterior(n_draws=5, relative=0.002, truth=truth, names=["x0"])
+    found = bg.area(held["image"], tree)
+    assert (found["n_effective"] > 9000).all()
+    counts = np.bincount(held["labels"].ravel())
+    assert (abs(found["area"] - counts) < 3 * found["area_sd"]).all()
 
 
 def test_correlated_noise_widens_intervals(posterior):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm import compression
+from bayesgmm import compression, fitting
+from bayesgmm.clutter import find_clutter
 from bayesgmm.compression import Repeated, compress, distinct_rows
 from bayesgmm.observations import Complete
 
@@ -61,6 +62,18 @@ def test_same_optimum_from_starts_of_its_own(monkeypatch):
     assert fast.log_likelihood_ == pytest.approx(slow.log_likelihood_, rel=1e-10)
 
 
+def test_a_start_may_differ_among_equal_rows(monkeypatch):
+    X = grey(20_000).reshape(-1, 1)
+    begin = np.random.default_rng(0).dirichlet(np.ones(3), len(X))
+    settings = {"responsibilities_init": begin, "max_iter": 5, "tol": 0.0}
+    with pytest.warns(bg.errors.ConvergenceWarning):
+        fast = bg.GaussianMixture(3, **settings).fit(X)
+    monkeypatch.setattr(compression, "FEWEST_ROWS", 10**9)
+    with pytest.warns(bg.errors.ConvergenceWarning):
+        slow = bg.GaussianMixture(3, **settings).fit(X)
+    np.testing.assert_allclose(fast.means_, slow.means_, rtol=1e-9)
+
+
 def test_rows_are_put_together_only_where_it_pays():
     few = grey(2**14).reshape(-1, 1).astype(float)
     found = compress(Complete(few))
@@ -80,8 +93,14 @@ def test_a_collapse_names_all_its_rows():
         em.fit(X)
 
 
-def test_noise_finds_its_rows_among_all():
+def test_noise_finds_its_rows_among_all(monkeypatch):
+    """Which rows lie thin depends on how many there are."""
+    seen = []
+    monkeypatch.setattr(
+        fitting, "find_clutter", lambda X: seen.append(len(X)) or find_clutter(X)
+    )
     X = np.random.default_rng(0).normal(size=(2**14, 1)).round(2)
     X[:50] = np.linspace(-60, 60, 50)[:, None]
     em = bg.GaussianMixture(1, noise=True).fit(X)
+    assert seen == [2**14]
     assert em.parameters_.noise.weight == pytest.approx(50 / 2**14, rel=0.1)
