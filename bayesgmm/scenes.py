@@ -98,7 +98,7 @@ def read_scene(
     _check_numeric(array)
     _check_names(array, feature_dim, feature_names)
     if nodata is not None:
-        fill = np.broadcast_to(np.asarray(nodata, dtype=np.float64), n_features)
+        fill = _check_nodata(nodata, n_features)
     return Scene(array, feature_dim, np.asarray(fill, dtype=np.float64))
 
 
@@ -168,6 +168,18 @@ def _check_axis(axis, n_axes) -> int:
         repr(axis),
         "Dimensions have names only in xarray.",
     )
+
+
+def _check_nodata(nodata, n_features):
+    try:
+        return np.broadcast_to(np.asarray(nodata, dtype=np.float64), n_features)
+    except (TypeError, ValueError):
+        raise InputError(
+            "nodata",
+            f"be a number, or {n_features} of them, one a feature",
+            repr(nodata),
+            "Leave it out where missing values are NaN.",
+        ) from None
 
 
 def _find_features(array: xr.DataArray, n_features: int, feature_dim: Any):

@@ -84,6 +84,9 @@ class Segmenter:
 
     def average(self, rows) -> Averages:
         """Summarise what all draws say of rows without gaps; equal ones only once."""
+        if len(rows) == 0:  # a block without data
+            none = np.zeros((len(self.components), 0))
+            return Averages(none, none, none[0], np.zeros_like(self.quadratics.offsets))
         if len(self.quadratics.offsets) >= MANY_DRAWS:
             found = find_repeated(rows)
             if found is not None:

@@ -259,6 +259,21 @@ def test_refusals(change, message, scene, posterior):
         bg.segment(data, posterior, feature_dim)
 
 
+@pytest.mark.parametrize("nodata", ["none", [0, 1]])
+def test_nodata_is_a_number_a_feature(nodata, scene, posterior):
+    with pytest.raises(InputError, match="`nodata` must be a number, or 3 of them"):
+        bg.segment(scene, posterior, "band", nodata=nodata)
+
+
+def test_blocks_without_data(fitted, posterior):
+    image = np.full((200, 40, 3), np.nan)
+    image[-1, -1] = 60.0
+    for mixture in (fitted, posterior):
+        found = bg.segment(image, mixture)
+        assert (found["label"] != -9999).sum() == 1
+        assert found["entropy"].notnull().sum() == 1
+
+
 def test_labels_must_be_resolved(scene, posterior):
     switched = posterior.drop_nodes("relabelling")
     with pytest.raises(InputError, match="`mixture` must have its labels resolved"):
