@@ -115,18 +115,19 @@ def several_partitions(
 
     def finish(some: LabelDraws, centre: Ints) -> Ints:
         found = search(some, loss, most, N_RUNS, random_seed, centre)
-        if found.n_runs < N_RUNS:
+        if found.n_runs < N_RUNS:  # `search` keeps an interrupt to itself
             raise KeyboardInterrupt
         return found.labels
 
     starts = run_all(begin, N_STARTS)
     best = min(starts, key=lambda centres: _nearest(draws, loss, centres)[1].mean())
+    if len(starts) < N_STARTS:
+        warn_of_interrupt(f"{len(starts)} of {N_STARTS} starts are done")
+        return _dataset(draws, loss, best)
     try:
-        if len(starts) < N_STARTS:
-            raise KeyboardInterrupt
         best = _alternate(draws, loss, best, finish, Event())
     except KeyboardInterrupt:
-        warn_of_interrupt(f"{len(starts)} of {N_STARTS} starts are done")
+        warn_of_interrupt("its last steps are not done")
     return _dataset(draws, loss, best)
 
 
