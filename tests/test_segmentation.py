@@ -138,6 +138,24 @@ def test_blocks_and_equal_pixels_change_nothing(
     xr.testing.assert_allclose(bg.segment(grey, one, "band"), slow)
 
 
+def test_a_bar_for_many_blocks(scene, fitted, monkeypatch):
+    bars = []
+
+    def track(items, total, _, show):
+        for number, item in enumerate(items):
+            bars.append((number, total, show))
+            yield item
+
+    monkeypatch.setattr(segmentation, "track", track)
+    for many, shown in ((10, False), (3, True)):
+        monkeypatch.setattr(segmentation, "MANY_BLOCKS", many)
+        bg.segment(scene, fitted, "band")
+        assert bars == [(n, 4, shown) for n in range(4)]
+        bars.clear()
+    bg.segment(scene, fitted, "band", progress=False)
+    assert bars[-1] == (3, 4, False)
+
+
 def test_data_of_every_kind(scene, fitted):
     want = bg.segment(scene, fitted, "band")
     image = np.moveaxis(scene.values, 0, -1)
