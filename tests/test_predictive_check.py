@@ -7,6 +7,8 @@ from synthetic import THREE_GROUPS, joint, observations, perturbed, tree
 
 import bayesgmm as bg
 from bayesgmm.errors import InputError
+from bayesgmm.posterior import read_draws
+from bayesgmm.predictive_check import _replicate
 
 
 def posterior_of(X, relative=0.02):
@@ -62,6 +64,19 @@ def test_replicates_have_the_moments_of_the_mixture(X):
     for name, value in truth.items():
         low, high = check.loc[name, ["lower", "upper"]]
         assert abs((low + high) / 2 - value) < 0.2 * (high - low)
+
+
+def test_replicates_are_correlated_as_the_components_are():
+    """Sums of squares of 20,000 rows; each within five of its standard errors."""
+    covariance = np.array([[4.0, 1.5], [1.5, 1.0]])
+    one = {"weights": [1.0], "means": [[7.0, -3.0]], "covariances": [covariance]}
+    rng, n = np.random.default_rng(4), 20_000
+    draws = read_draws(tree(np.zeros((2, 2)), [perturbed(one, 1, rng, 0.0)], lp=False))
+    rows = _replicate(draws, n, rng)
+    variances = np.diag(covariance)
+    error = np.sqrt((covariance**2 + np.outer(variances, variances)) / n)
+    assert (np.abs(np.cov(rows.T) - covariance) < 5 * error).all()
+    assert (np.abs(rows.mean(0) - [7, -3]) < 5 * np.sqrt(variances / n)).all()
 
 
 def test_outliers_and_lumps_are_seen(X):
