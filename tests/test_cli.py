@@ -34,7 +34,7 @@ def fitted(monkeypatch, analysis):
 
     def fit(X, **settings):
         calls.append((X, settings))
-        saving = {"save": lambda folder: save_analysis(analysis, folder)}
+        saving = {"save": lambda folder: (folder / "report.html").write_text("")}
         return SimpleNamespace(**vars(analysis), **saving)
 
     monkeypatch.setitem(sys.modules, "bayesgmm.pipeline", SimpleNamespace(fit=fit))
@@ -304,8 +304,6 @@ class TestSavedFits:
         assert "2 groups in 272 rows of eruptions, waiting" in page
 
     def test_em_and_posterior_are_compared(self, folder, analysis):
-        result = run("compare", folder)
-        assert "EM and posterior, 2 components, 272 observations" in result.output
         found = json.loads(run("compare", folder, "--json").output)
         assert found["agreement"] == analysis.comparison.agreement
         assert len(found["parameters"]) == 12
