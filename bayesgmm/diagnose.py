@@ -142,7 +142,7 @@ def _chains(posterior, values: dict[str, Floats], switched: Bools) -> pd.DataFra
 
 def _with_gaps(optima: pd.DataFrame | None) -> pd.DataFrame | None:
     """Say how far optima are below the first, which EM gave."""
-    if optima is None or "log_likelihood" not in optima:
-        return optima
+    if optima is None:
+        return None
     scores = optima["log_likelihood"]
     return optima.assign(gap=scores.iloc[:1].max() - scores)

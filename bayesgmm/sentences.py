@@ -170,15 +170,13 @@ def describe_optima(optima: pd.DataFrame | None) -> str:
     if len(optima) == 1:
         found = "all EM restarts that converged found one optimum"
     else:
-        scores = optima["log_likelihood"].to_numpy()
-        gap = scores[0] - scores[1]
+        gap = optima["gap"].to_numpy()[1]
         found = (
             f"EM restarts found {len(optima)} distinct optima, the second "
             f"{abs(gap):.2f} {'below' if gap >= 0 else 'above'} the best in "
             "log-likelihood"
         )
-    spurious = int(optima["spurious"].to_numpy().sum()) if "spurious" in optima else 0
-    return found + _spurious(spurious, of=len(optima))
+    return found + _spurious(int(optima["spurious"].to_numpy().sum()), of=len(optima))
 
 
 def _spurious(n: int, of: int) -> str:

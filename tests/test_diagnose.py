@@ -240,7 +240,7 @@ def em_of(truth, names, scores=()):
     parameters = MixtureParameters(
         **arrays, covariance_type="full", feature_names=names
     )
-    optima = pd.DataFrame({"log_likelihood": scores})
+    optima = pd.DataFrame({"log_likelihood": scores, "spurious": [False] * len(scores)})
     return SimpleNamespace(parameters_=parameters, optima_=optima)
 
 
@@ -257,19 +257,19 @@ def test_optima_of_the_em_fit_are_told():
 
 
 @pytest.mark.parametrize(
-    ("scores", "spurious", "told"),
+    ("gaps", "spurious", "told"),
     [
         ([], [], "no EM restart converged, so its estimate"),
-        ([-3.0, -5.5], [False, False], "2 distinct optima, the second 2.50 below the "
+        ([0.0, 2.5], [False, False], "2 distinct optima, the second 2.50 below the "
             "best in log-likelihood"),
-        ([-3.0, -1.0], [False, True], "the second 2.00 above the best in "
+        ([0.0, -2.0], [False, True], "the second 2.00 above the best in "
             "log-likelihood; 1 of them with a component on too few rows"),
-        ([-1.0], [True], "found one optimum; every one, the best too, with a "
+        ([0.0], [True], "found one optimum; every one, the best too, with a "
             "component on too few rows"),
     ],
 )  # fmt: skip
-def test_optima_are_told_whatever_the_restarts_found(scores, spurious, told):
-    optima = pd.DataFrame({"log_likelihood": scores, "spurious": spurious})
+def test_optima_are_told_whatever_the_restarts_found(gaps, spurious, told):
+    optima = pd.DataFrame({"gap": gaps, "spurious": spurious})
     assert told in describe_optima(optima)
 
 
