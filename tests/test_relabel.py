@@ -188,3 +188,20 @@ def test_few_known_labels_among_many_rows_are_all_used(monkeypatch):
     found = relabel(synthetic.tree(X, [mixed]), reference=known)
     means = found["posterior"]["means"].values[0, :, :, 0]
     np.testing.assert_array_equal(np.argsort(means, axis=-1), [[0, 1, 2]] * 60)
+
+
+@pytest.mark.parametrize("method", PIVOTED)
+def test_labels_of_one_component_name_it_and_the_others_are_resolved(method):
+    rng = np.random.default_rng(13)
+    X = synthetic.observations(THREE, 90, rng)
+    z = synthetic.joint(X, **THREE).argmax(1)
+    known = np.full(90, -1)
+    known[np.flatnonzero(z == 1)[:5]] = 0  # the middle one is to be the first
+    orders = synthetic.random_permutations(60, 3, rng)
+    mixed = synthetic.switched(synthetic.perturbed(THREE, 60, rng), orders)
+    found = relabel(synthetic.tree(X, [mixed]), method, reference=known)
+    means = found["posterior"]["means"].values[0, :, :, 0]
+    order = np.argsort(means, axis=-1)
+    assert (order[:, 1] == 0).all()
+    assert (order == order[0]).all()
+    assert found["relabelling"]["confidence"].values.min() > 0.5

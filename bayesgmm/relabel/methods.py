@@ -74,7 +74,8 @@ def relabel(
         names of components if it has any. Another posterior stands for the means of its
         parameters. Labels are an array, Series or DataArray with one for every row of
         `X`, below 0 where it is not known. By default the pivot is the draw with the
-        highest log-posterior (``lp``), or log-likelihood where there is no ``lp``.
+        highest log-posterior (``lp``), or log-likelihood where there is no ``lp``. It
+        also stands in for unknown labels where known ones leave out two components.
 
         With ``"order"`` it is the quantity: a variable such as ``"weights"``, with
         names or places in its other dimensions, as ``("means", "eruptions")``. By

@@ -7,6 +7,7 @@ import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.blocks import partition_of, total_log_likelihoods
+from bayesgmm.dims import NOISE
 from bayesgmm.errors import InputError
 from bayesgmm.known_labels import check_numbers
 from bayesgmm.parameters import MixtureParameters
@@ -16,6 +17,7 @@ from bayesgmm.posterior import (
     read_draws,
     sample_stat,
 )
+from bayesgmm.relabel.assignment import solve
 from bayesgmm.relabel.resolved import check_resolved
 from bayesgmm.same_rows import check_rows, rows_of
 from bayesgmm.validation import Table
@@ -61,6 +63,8 @@ def find_reference(
     """
     if _are_labels(reference):
         labels = _read_labels(reference, table, draws.n_components)
+        if len(np.unique(labels[labels >= 0])) < draws.n_components - 1:
+            labels = _complete(labels, posterior, draws, table, max_rows)
         # Of rows that are not known, which say nothing, none takes another's place.
         known = _thin(np.flatnonzero(labels >= 0), max_rows)
         names = range(draws.n_components)
@@ -101,6 +105,24 @@ def _read_labels(reference: Any, table: Table, n_components: int) -> Ints:
             "Leave it out to have the best draw as the pivot.",
         )
     return labels.astype(np.intp)
+
+
+def _complete(labels: Ints, posterior, draws: Draws, table: Table, most: int) -> Ints:
+    """Take unknown labels from the best draw, whose components are named by the others.
+
+    Labels that leave out two components do not tell these apart.
+    """
+    k, known = draws.n_components, np.flatnonzero(labels >= 0)
+    rows = np.union1d(known, _thin(np.arange(len(labels)), most))
+    X = table.values[rows]
+    own = partition_of(X, draws.take([_best(posterior, X, draws)]))
+    counts = 0.5 * np.eye(k + 1, k)  # what has no rows keeps its place
+    at = np.searchsorted(rows, known)
+    np.add.at(counts, (own[at], labels[known]), 1.0)
+    places = np.append(np.argsort(solve(-counts[None, :k])[0]), NOISE)
+    result = labels.copy()
+    result[rows] = np.where(labels[rows] >= 0, labels[rows], places[own])
+    return result
 
 
 def as_mixture(reference: Any, draws: Draws) -> MixtureParameters:
