@@ -274,6 +274,7 @@ DIMS = ("chain", "draw", "obs_id", "more")
         ([[0, np.inf]], "whole numbers as labels; got inf"),
         ([[0, None]], "have a label for every row; got a row without one"),
         ([["a", None]], "have a label for every row; got a row without one"),
+        ([[0, -2]], "have a label for every row; got a row without one"),
         (pd.DataFrame({0: [1, None]}, dtype="Int64"), "whole numbers as labels"),
         ([[0, 1], [0]], "labels in an array; got list: .*inhomogeneous"),
         (xr.Dataset({"label": ("obs_id", [0])}), "labels in an array; got Dataset"),

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Ints
-from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS
+from bayesgmm.dims import CHAIN, DRAW, OBSERVATION, SAMPLE_DIMS, UNDECIDED
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.partitions import Labels, number_by_appearance
 from bayesgmm.label_draws import draw_at_most, evenly
@@ -165,12 +165,13 @@ def _number(argument: str, labels: np.ndarray, obs_ids: Any) -> LabelDraws:
     if labels.dtype.kind == "f":
         _check_whole(argument, labels)
     codes, found = pd.factorize(labels.ravel())
-    if codes.min() < 0:
+    if codes.min() < 0 or pd.Index(found).isin([UNDECIDED]).any():
         raise InputError(
             argument,
             "have a label for every row",
             "a row without one",
-            "Leave the row out, or give it a label of its own; noise is -1.",
+            "Leave such rows out, also undecided ones (-2), or give each a label of "
+            "its own; noise is -1.",
         )
     values = np.ascontiguousarray(codes.reshape(-1, n), dtype=np.int32)
     sizes = number_by_appearance(values, len(found))
