@@ -18,6 +18,10 @@ chains of one solution and of genuine modes are."""
 STANDARD_ERRORS = 5.0
 """... and so many standard errors, so that short chains raise no alarm."""
 
+FEWEST_EFFECTIVE = 10
+"""Chains of fewer effective draws do not know these errors: about as long as they
+remember, they seem to be worth more draws than they are."""
+
 FEWEST_DRAWS = 20
 """Shorter chains, or parts of them, say too little about their spread to be judged."""
 
@@ -98,13 +102,16 @@ def distances(values: dict[str, Floats]) -> tuple[Floats, Floats]:
     spreads : array
         The distance between their medians, in spreads of the wider chain.
     errors : array
-        The same in its standard errors.
+        The same in its standard errors, zero where these are not known.
     """
     stacked = _stack(values)
     location, spread = describe(stacked)
     wide = np.maximum(spread, _typical(values, stacked))
     each = np.moveaxis(stacked, 1, -1)[..., None, :]
-    error = wide / np.sqrt(effective_size(each, "bulk"))
+    sizes = effective_size(each, "bulk")
+    sizes[(sizes < FEWEST_EFFECTIVE) & (spread > 0)] = 0.0
+    with np.errstate(divide="ignore"):
+        error = wide / np.sqrt(sizes)
     gap = np.abs(location[:, None] - location)
     scales = np.maximum(wide[:, None], wide), np.hypot(error[:, None], error)
     # A scale is zero only where all chains are at zero.

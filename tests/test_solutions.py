@@ -9,10 +9,11 @@ import pytest
 import synthetic
 from matplotlib.figure import Figure
 from sampled_groups import SEEDS, THREE, clean, judged, two_modes
+from scipy.signal import lfilter
 
 from bayesgmm.diagnose import diagnose
 from bayesgmm.errors import InputError
-from bayesgmm.invariants import agreement, invariants
+from bayesgmm.invariants import LOG_LIKELIHOOD, agreement, invariants
 from bayesgmm.posterior import read_draws
 from bayesgmm.solutions import find_solutions
 from bayesgmm.validation import check_table
@@ -253,3 +254,14 @@ def test_known_labels_say_which_solution_is_likelier():
     known = np.arange(25), z[:25]
     expected = joint[known].sum() + np.logaddexp.reduce(joint[25:], axis=1).sum()
     assert diagnosis.chains["log_likelihood"][1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_chains_shorter_than_their_memory_are_of_one_solution():
+    """A fifth of these were called different when their errors were believed."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        noise = np.sqrt(1 - 0.95**2) * rng.normal(size=(4, 1050, 8))
+        draws = lfilter([1.0], [1.0, -0.95], noise, axis=1)[:, 1000:]
+        values = {LOG_LIKELIHOOD: -0.5 * (draws[..., :6] ** 2).sum(-1)}
+        values |= {f"value {i}": draws[..., i] for i in range(8)}
+        np.testing.assert_array_equal(find_solutions(values), 0)
