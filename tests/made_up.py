@@ -90,7 +90,9 @@ def made_up_diagnosis() -> SimpleNamespace:
         ),
         n_divergences=0,
         switch_rate=0.0,
-        optima=pd.DataFrame({"log_likelihood": [-1130.26, -1145.0]}),
+        optima=pd.DataFrame(
+            {"log_likelihood": [-1130.26, -1145.0], "gap": [0.0, 14.74]}
+        ).assign(spurious=False),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 PAGES = [
     page
     for page in sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
-    if ">>>" in page.read_text("utf-8")
+    if "\n>>> " in page.read_text("utf-8")
 ]
 
 
