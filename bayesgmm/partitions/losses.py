@@ -129,7 +129,8 @@ def partition_distance(a: Any, b: Any, loss: str | Loss = "vi") -> float:
     Parameters
     ----------
     a, b : array-like of int, shape (n_observations,)
-        Labels. Only which rows share one matters; -1, for noise, is one like others.
+        Labels. Only which rows share one matters; -1, for noise, is one like others,
+        and -2 is none: undecided rows are left out before.
     loss : {"vi", "binder", "omari", "nvi", "nid"} or Loss, default "vi"
         Variation of information in bits [1]_, pairs of rows that share a label in one
         of the two only [2]_, one minus the adjusted Rand index [3]_, normalised
