@@ -66,9 +66,10 @@ def write_report(analysis: Any, path: str | Path) -> Path:
 def summary_text(analysis: Any) -> str:
     """Return what an analysis has to tell as plain text."""
     stream = StringIO()
-    Console(file=stream, width=TEXT_WIDTH, color_system=None).print(
-        render(tell(analysis))
+    console = Console(  # which in a notebook would show the text and write nothing
+        file=stream, width=TEXT_WIDTH, color_system=None, force_jupyter=False
     )
+    console.print(render(tell(analysis)))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 

@@ -190,6 +190,11 @@ class TestText:
         assert tell(analysis).groups.loc["mean of waiting", "group 1"] in text
         assert "EM against the posterior" in text
 
+    def test_text_is_text_in_a_notebook_too(self, analysis, monkeypatch):
+        expected = summary_text(analysis)
+        monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+        assert summary_text(analysis) == expected
+
     def test_a_title_wider_than_its_table_is_one_line(self):
         stream = StringIO()
         frame = pd.DataFrame({"group 0": ["1"]}, ["share"])
