@@ -67,11 +67,20 @@ class Comparison:
         """Share of observations with the same label."""
         return 1.0 - self.n_moved / len(self.observations)
 
-    def plot(self):
-        """Plot the table; see `bayesgmm.plot_comparison`."""
+    def plot(self, ax: Any = None):
+        """Plot the table; see `bayesgmm.plot_comparison`.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
         from bayesgmm.plots.comparison import plot_comparison
 
-        return plot_comparison(self)
+        return plot_comparison(self, ax)
 
     def __str__(self) -> str:
         n_components = len(self.table.index.unique(COMPONENT))

@@ -29,11 +29,6 @@ def component_name(component: Any) -> str:
     return f"group {name}" if name.isdecimal() else name
 
 
-def group_names(draws: Any, fit: Any) -> list[str]:
-    """Return the names of the components of draws, or of a fit where there are none."""
-    return [component_name(k) for k in (fit if draws is None else draws).components]
-
-
 def parameter_name(index: Any) -> str:
     """Name a row of a comparison's table: "group 0: mean of eruptions"."""
     parameter, component, *places = index

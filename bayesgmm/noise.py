@@ -9,6 +9,7 @@ from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.errors import InputError
 
 LARGEST_LOG = 700.0  # of a float64, nearly
+N_MARGIN = 2001  # places at which a margin is known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,35 @@ class Noise:
     def draw(self, n_rows: int, random) -> Floats:
         """Draw rows, uniformly in the box."""
         return self.corner + random.random((n_rows, len(self.corner))) @ self.edges
+
+    def margin(self, feature: int) -> tuple[Floats, Floats, Floats]:
+        """Return values of a feature in the box, their density, and how much is below.
+
+        Edges that are not along the features add up to it: their uniform lengths are
+        convolved on a grid.
+
+        Parameters
+        ----------
+        feature : int
+            Its place.
+
+        Returns
+        -------
+        values, density, below : arrays of shape (N_MARGIN,)
+            From the lowest value to the highest.
+        """
+        edges = self.edges[:, feature]
+        lengths = np.sort(np.abs(edges))[::-1]
+        lengths = lengths[lengths > 1e-9 * lengths[0]]
+        lowest = self.corner[feature] + np.minimum(edges, 0.0).sum()
+        x = np.linspace(0.0, lengths.sum(), N_MARGIN)
+        density = (x <= lengths[0]) / lengths[0]
+        below = np.minimum(x / lengths[0], 1.0)
+        for length in lengths[1:]:
+            density = (below - np.interp(x - length, x, below)) / length
+            steps = (density[1:] + density[:-1]) / 2 * np.diff(x)
+            below = np.concatenate([[0.0], steps.cumsum()])
+        return lowest + x, density, below
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers."""

@@ -9,6 +9,7 @@ import numpy as np
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.arguments import check_names, check_number, check_places
 from bayesgmm.covariances import CovarianceFamily, covariance_family
+from bayesgmm.dims import NOISE_NAME
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.noise import Noise
@@ -52,6 +53,12 @@ class MixtureParameters:
     def components(self) -> tuple[str, ...] | tuple[int, ...]:
         """What to call the components: their names, or 0, 1, ... if they have none."""
         return self.component_names or tuple(range(self.n_components))
+
+    @property
+    def share_names(self) -> tuple[str | int, ...]:
+        """What to call the components, and noise behind them if there is any."""
+        noise = () if self.noise is None else (NOISE_NAME,)
+        return (*self.components, *noise)
 
     @property
     def n_components(self) -> int:

@@ -111,6 +111,23 @@ class Profile:
         }
         return _frame(rows, ("quantity", COLUMN), (*SUMMARY, "probability"))
 
+    def plot(self, columns: Any = None, ax: Any = None):
+        """Plot shares, means and spreads; see `bayesgmm.plot_profile`.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            In the order wanted, by default all.
+        ax : sequence of matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from bayesgmm.plots.profile import plot_profile
+
+        return plot_profile(self, columns=columns, ax=ax)
+
     def __str__(self) -> str:
         n_components, n_draws = len(self.components), len(self._samples("size"))
         of = "the population of " if self.population else ""

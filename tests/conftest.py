@@ -37,3 +37,22 @@ def switching():
     pairs = zip(clean, shuffles, strict=True)
     shuffled = [synthetic.switched(chain, p) for chain, p in pairs]
     return synthetic.tree(X, shuffled), synthetic.tree(X, clean), np.array(shuffles)
+
+
+@pytest.fixture
+def pictures():
+    """Draw without a screen, and close what pyplot opened."""
+    import matplotlib as mpl
+    from matplotlib import pyplot
+
+    mpl.use("Agg")
+    yield
+    pyplot.close("all")
+
+
+@pytest.fixture
+def ax(pictures):  # noqa: ARG001
+    """Return axes of a figure that pyplot does not know."""
+    from matplotlib.figure import Figure
+
+    return Figure().add_subplot()

@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,21 +16,9 @@ import bayesgmm as bg
 from bayesgmm.errors import InputError
 from bayesgmm.parameters import MixtureParameters
 
-mpl.use("Agg")
+pytestmark = pytest.mark.usefixtures("pictures")
 EM = faithful_parameters()
 X = bg.datasets.load("faithful")
-
-
-@pytest.fixture
-def ax():
-    """Return axes of a figure that pyplot does not know."""
-    return Figure().add_subplot()
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    pyplot.close("all")
 
 
 class TestPairs:
@@ -232,5 +219,7 @@ class TestLoo:
         results = {1: made_up_loo(self.best), 2: made_up_loo(self.best[:3] - 1)}
         with pytest.raises(InputError, match="be of the same rows"):
             bg.plot_loo(results)
-        with pytest.raises(InputError, match="hold a result"):
+        with pytest.raises(
+            InputError, match="a dict that holds results of `loo`; got none"
+        ):
             bg.plot_loo({})

@@ -133,7 +133,12 @@ ROWS = {
 }
 SIBLINGS_APART = ("E inference", "G after sampling")
 # (importer, imported): upward, inside a function, for the sake of a method of a result.
-LAZY_UPWARD: set[tuple[str, str]] = {("priors", "carry_over"), ("priors", "overall")}
+LAZY_UPWARD: set[tuple[str, str]] = {
+    ("priors", "carry_over"),
+    ("priors", "overall"),
+    ("priors", "plots"),
+    ("profile_result", "plots"),
+}
 # Who may import a heavy library: names of rooms, or all from a row on.
 F_DOWN = "FGHI"
 LIBRARIES = {

@@ -12,13 +12,8 @@ import bayesgmm as bg
 from bayesgmm import priors as parts
 from bayesgmm.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("pictures")
 X = bg.datasets.load("faithful")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    pyplot.close("all")
 
 
 @pytest.fixture
@@ -172,7 +167,7 @@ class TestPrior:
         tree = posterior.copy()
         tree[group] = xr.DataTree(
             (tree[group].to_dataset() if group in tree else xr.Dataset()).assign(
-                n_filled=counted
+                n_components=counted, n_filled=counted
             )
         )
         bg.plot_prior(self.simulation(200), tree, ax=axes)

@@ -1,6 +1,5 @@
 """Maps of segments, judged by what they draw."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,7 +10,7 @@ import bayesgmm as bg
 from bayesgmm.errors import InputError
 from bayesgmm.plots import _style
 
-mpl.use("Agg")
+pytestmark = pytest.mark.usefixtures("pictures")
 LABEL = np.array(
     [
         [0, 0, 0, 2, 2, 2],
@@ -21,12 +20,6 @@ LABEL = np.array(
     ],
     dtype=np.int16,
 )
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    pyplot.close("all")
 
 
 def scene(**coords):

@@ -89,17 +89,6 @@ def ground() -> Any:
     return rcParams["axes.facecolor"]
 
 
-def check_given(posterior: Any, em: Any) -> None:
-    """Refuse to draw a mixture that is not there."""
-    if posterior is None and em is None:
-        raise InputError(
-            "posterior",
-            "be given, or `em`",
-            "neither",
-            "Pass the fitted EM, the posterior, or both.",
-        )
-
-
 def wrap(name: Any) -> str:
     """Return a name in two lines at most, so that it does not push the picture away."""
     return fill(str(name), NAME_WIDTH, max_lines=2, placeholder=" …")
@@ -111,8 +100,15 @@ def open_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]
         from matplotlib import pyplot
 
         figure, ax = pyplot.subplots(figsize=size, layout="constrained")
-    else:
+    elif isinstance(ax, Axes):
         figure = ax.figure.figure
+    else:
+        raise InputError(
+            "ax",
+            "be matplotlib Axes",
+            type(ax).__name__,
+            "For example `matplotlib.pyplot.subplots()[1]`.",
+        )
     ax.spines[["top", "right"]].set_visible(False)
     return figure, ax
 
@@ -156,6 +152,12 @@ def new_axes(figure: Figure, n_axes: int, n_columns: int, **sharing: Any) -> lis
     for spare in axes[n_axes:]:
         spare.remove()
     return axes[:n_axes].tolist()
+
+
+def is_leftmost(ax: Axes) -> bool:
+    """Tell whether nothing stands to the left of axes of a grid."""
+    place = ax.get_subplotspec()
+    return place is None or place.is_first_col()
 
 
 def legend_beside(ax: Axes, *handles_and_texts: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bayesgmm.plots._given import check_result
 from bayesgmm.plots._style import COLOURS, ink, open_axes
 
 
@@ -29,6 +30,8 @@ def plot_combination(combination: Any, ax: Axes | None = None) -> Figure:
     >>> em = bg.GaussianMixture(4, random_state=0).fit(X)
     >>> figure = bg.plot_combination(bg.merge_components(em, X))
     """
+    has = ("table", "n_clusters")
+    check_result("combination", combination, has, "merge_components")
     table = combination.table
     x, y = table["n_clusters"].to_numpy(), table["entropy"].to_numpy()
     figure, ax = open_axes(ax, (5.0, 3.4))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from bayesgmm.dims import COMPONENT
 from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import free_parameters, parameter_name
+from bayesgmm.plots._given import check_result
 from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes
 
 # With more parameters than this, those that differ most are drawn.
@@ -49,6 +50,7 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
     >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
     >>> figure = bg.plot_comparison(bg.compare(em, posterior))
     """
+    check_result("comparison", comparison, ("table", "observations"), "compare")
     table = free_parameters(comparison.table)
     shown = _choose(table)
     figure, ax = open_axes(ax, picture_size(comparison))

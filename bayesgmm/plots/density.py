@@ -9,24 +9,22 @@ from scipy.stats import norm
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
+from bayesgmm.errors import InputError
 from bayesgmm.intervals import INTERVAL_PROBABILITY
-from bayesgmm.naming import group_names
-from bayesgmm.parameters import MixtureParameters, as_parameters
+from bayesgmm.noise import Noise
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.plots._given import Given, read_given
 from bayesgmm.plots._style import (
     EM_DASHES,
     MANY_ROWS,
     NEUTRAL,
-    check_given,
-    component_colour,
-    component_marker,
     ink,
     legend_beside,
     open_axes,
     thin,
     wrap,
 )
-from bayesgmm.posterior import Draws, read_mixtures
-from bayesgmm.validation import Table, check_features, check_table
+from bayesgmm.posterior import Draws
 
 N_GRID = 400
 N_DRAWS = 400
@@ -47,13 +45,15 @@ def plot_density(
 
     Solid: posterior mean density, with the band that holds 90 % of the draws at each
     place. Dashed: EM. In colour: what each component adds, by the posterior if there
-    is one, else by EM.
+    is one whose labels are resolved, else by EM; noise is grey.
 
     Parameters
     ----------
     X : array-like of shape (n_observations, n_features) or data frame
+        Of rows with missing values, those that are there.
     posterior : xarray.DataTree, optional
-        Relabelled draws; or of an unknown number of components, for their density only.
+        Relabelled draws; or others, also of an unknown number of components, for their
+        density only.
     em : GaussianMixture or MixtureParameters, optional
         At least one of `posterior` and `em` is needed.
     feature : str, optional
@@ -69,7 +69,7 @@ def plot_density(
     Raises
     ------
     InputError
-        If there is no such feature, or neither `posterior` nor `em`.
+        If there is no such feature, or no value of it, or neither `posterior` nor `em`.
 
     Examples
     --------
@@ -78,39 +78,27 @@ def plot_density(
     >>> em = bg.GaussianMixture(2, random_state=0).fit(X)
     >>> figure = bg.plot_density(X, em=em, feature="waiting")
     """
-    check_given(posterior, em)
-    table = check_table(X)
-    name = table.feature_names[0] if feature is None else feature
-    column = table.feature_names.index(
-        check_choice("feature", name, table.feature_names)
-    )
-    draws = None if posterior is None else read_mixtures(posterior)
-    fit = None if em is None else as_parameters(em)
-    for known in filter(None, (draws, fit)):
-        check_features(table, known.feature_names, named=False)
+    given = read_given(X, posterior, em, labelled=False)
+    names = given.table.feature_names
+    name = check_choice("feature", names[0] if feature is None else feature, names)
     figure, ax = open_axes(ax, (7.6, 3.8))
-    draw_margin(ax, table, draws, fit, column)
+    draw_margin(ax, given, names.index(name))
     ax.set(xlabel=name, ylabel="density")
     legend_beside(ax)
     return figure
 
 
-def draw_margin(
-    ax: Axes,
-    table: Table,
-    draws: Draws | None,
-    fit: MixtureParameters | None,
-    column: int,
-) -> None:
+def draw_margin(ax: Axes, given: Given, column: int) -> None:
     """Draw one feature of the data and of a mixture, with labels for a legend."""
-    x = np.asarray(table.values[:, column], dtype=np.float64)
+    x = _present(given, column)
     grid = grid_over(x)
+    draws, fit = given.draws, given.fit
     curves = None if draws is None else _posterior_curves(draws, column, grid)
     em_curves = None if fit is None else _em_curves(fit, column, grid)
-    components = em_curves if curves is None else curves.mean(axis=0)
     draw_data(ax, x)
-    if draws is None or draws.of_one_size:
-        _draw_components(ax, grid, components, group_names(draws, fit))
+    by = em_curves if curves is None or not given.labelled else curves.mean(axis=0)
+    if by is not None:
+        _draw_components(ax, grid, by, given)
     if curves is not None:
         _draw_posterior(ax, grid, curves.sum(axis=1))
     if em_curves is not None:
@@ -118,6 +106,20 @@ def draw_margin(
         ax.plot(grid, em_curves.sum(axis=0), label="EM", **style)
     ax.set_xlim(grid[0], grid[-1])
     ax.set_ylim(bottom=0)
+
+
+def _present(given: Given, column: int) -> Floats:
+    """Return the values of a feature that are not missing."""
+    x = np.asarray(given.table.values[:, column], dtype=np.float64)
+    x = x[~np.isnan(x)]
+    if x.size:
+        return x
+    raise InputError(
+        "X",
+        "have values of what is drawn",
+        f"none of {given.table.feature_names[column]!r}",
+        "Choose another feature.",
+    )
 
 
 def grid_over(x: Floats, margin: float = 0.08) -> Floats:
@@ -151,11 +153,26 @@ def mixture_parts(weights, means, covariances, column, grid) -> Floats:
 def _posterior_curves(draws: Draws, column, grid) -> Floats:
     kept = thin(draws.n_samples, N_DRAWS)
     arrays = draws.weights[kept], draws.means[kept], draws.covariances[kept]
-    return mixture_parts(*arrays, column, grid)
+    curves = mixture_parts(*arrays, column, grid)
+    if draws.noise is None or draws.noise_weight is None:
+        return curves
+    flat = draws.noise_weight[kept, None, None] * _noise_curve(
+        draws.noise, column, grid
+    )
+    return np.concatenate([curves, flat], axis=1)
 
 
 def _em_curves(fit: MixtureParameters, column, grid) -> Floats:
-    return mixture_parts(fit.weights, fit.means, fit.covariances, column, grid)
+    curves = mixture_parts(fit.weights, fit.means, fit.covariances, column, grid)
+    if fit.noise is None:
+        return curves
+    return np.vstack([curves, fit.noise.weight * _noise_curve(fit.noise, column, grid)])
+
+
+def _noise_curve(noise: Noise, column: int, grid: Floats) -> Floats:
+    """Return the density of noise in its box, zero outside."""
+    values, density, _ = noise.margin(column)
+    return np.interp(grid, values, density, left=0.0, right=0.0)
 
 
 def draw_data(ax: Axes, x: Floats, **look: Any) -> float:
@@ -182,16 +199,15 @@ def draw_data(ax: Axes, x: Floats, **look: Any) -> float:
     return float(np.max(heights))
 
 
-def _draw_components(ax, grid, components, names):
+def _draw_components(ax: Axes, grid: Floats, curves: Floats, given: Given) -> None:
     """Draw what each adds, with its marker at the top."""
-    if len(components) == 1:
+    if len(curves) == 1:
         return
-    for k, curve in enumerate(components):
-        colour = component_colour(k)
-        ax.fill_between(grid, curve, color=colour, alpha=0.15, linewidth=0)
-        style = {"marker": component_marker(k), "markersize": 5, "linewidth": 1.2}
+    for curve, look, name in zip(curves, given.looks, given.names, strict=True):
+        ax.fill_between(grid, curve, color=look.colour, alpha=0.15, linewidth=0)
+        style: Any = look.line | {"markersize": 5, "linewidth": 1.2}
         top = [int(curve.argmax())]
-        ax.plot(grid, curve, color=colour, markevery=top, label=wrap(names[k]), **style)
+        ax.plot(grid, curve, markevery=top, label=wrap(name), **style)
 
 
 def _draw_posterior(ax, grid, densities):

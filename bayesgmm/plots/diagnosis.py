@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
 from bayesgmm.errors import InputError
 from bayesgmm.naming import component_name
+from bayesgmm.plots._given import check_result
 from bayesgmm.plots._style import (
     MOST_ROWS,
     component_colour,
@@ -54,6 +55,7 @@ def plot_diagnosis(diagnosis: Any, *, ax: Sequence[Axes] | None = None) -> Figur
     >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
     >>> figure = bg.plot_diagnosis(bg.diagnose(posterior))
     """
+    check_result("diagnosis", diagnosis, ("traces", "chains"), "diagnose")
     traces = diagnosis.traces
     if traces is None:
         raise InputError(

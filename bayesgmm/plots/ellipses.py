@@ -1,5 +1,6 @@
 """Two features: the rows with their groups, and how well each group is known."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -10,20 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import chi2
 
-from bayesgmm._typing import Floats, Quadratics
-from bayesgmm.arguments import check_choice, check_probability
-from bayesgmm.blocks import responsibility_blocks
+from bayesgmm._typing import Floats
+from bayesgmm.arguments import check_places, check_probability
 from bayesgmm.errors import InputError
-from bayesgmm.kernels.reduce import responsibilities
-from bayesgmm.naming import SURE, group_names
-from bayesgmm.parameters import MixtureParameters, as_parameters
+from bayesgmm.naming import SURE
+from bayesgmm.plots._given import Given, read_given
 from bayesgmm.plots._style import (
     EM_DASHES,
     MANY_ROWS,
     MOST_ROWS,
-    check_given,
+    Look,
     component_colour,
-    component_marker,
     ink,
     legend_beside,
     legend_line,
@@ -31,11 +29,7 @@ from bayesgmm.plots._style import (
     thin,
     wrap,
 )
-from bayesgmm.posterior import Draws, read_draws
-from bayesgmm.relabel.resolved import check_resolved
-from bayesgmm.validation import check_features, check_table
 
-N_DRAWS = 200
 N_ELLIPSES = 60
 N_CORNERS = 121
 
@@ -54,12 +48,12 @@ def plot_ellipses(
     An ellipse is the smallest region that holds `probability` of its group. The spread
     of the thin ones, each from one draw, is what the data leave open; the dashed one is
     EM. Rows have the colour and marker of their likeliest group; those in doubt are
-    hollow, and larger the more they are.
+    hollow, and larger the more they are. Noise is grey.
 
     Parameters
     ----------
     X : array-like of shape (n_observations, n_features) or data frame
-        At least two features.
+        At least two features. Rows of which one of the two is missing are not drawn.
     posterior : xarray.DataTree, optional
         Relabelled draws.
     em : GaussianMixture or MixtureParameters, optional
@@ -88,36 +82,19 @@ def plot_ellipses(
     >>> em = bg.GaussianMixture(2, random_state=0).fit(X)
     >>> figure = bg.plot_ellipses(X, em=em)
     """
-    check_given(posterior, em)
-    table = check_table(X)
+    given = read_given(X, posterior, em)
     check_probability("probability", probability)
-    draws = None if posterior is None else read_draws(posterior)
-    if posterior is not None:
-        check_resolved(posterior)
-    fit = None if em is None else as_parameters(em)
-    for known in filter(None, (draws, fit)):
-        check_features(table, known.feature_names, named=False)
-    pair = _choose_pair(table.feature_names, features, point_of(draws, fit))
+    names = given.table.feature_names
+    pair = _choose_pair(names, features, given)
     figure, ax = open_axes(ax, (7.2, 4.4))
-    rows = table.values[thin(table.n_observations, MOST_ROWS)]
-    shares = shares_of(rows, draws, fit)
-    draw_pair(ax, rows, shares, draws, fit, pair, probability)
-    ax.set(xlabel=table.feature_names[pair[0]], ylabel=table.feature_names[pair[1]])
-    legend_beside(ax, *legend_entries(shares, draws, fit, probability))
+    rows, shares = shown_rows(given)
+    draw_pair(ax, rows[:, pair], shares, given, pair, probability)
+    ax.set(xlabel=names[pair[0]], ylabel=names[pair[1]])
+    legend_beside(ax, *legend_entries(shares, given, probability))
     return figure
 
 
-def point_of(
-    draws: Draws | None, fit: MixtureParameters | None
-) -> tuple[Floats, Floats, Floats]:
-    """Return weights, means and covariances to choose features by."""
-    if fit is not None:
-        return fit.weights, fit.means, fit.covariances
-    assert draws is not None
-    return draws.weights.mean(0), draws.means.mean(0), draws.covariances.mean(0)
-
-
-def _choose_pair(names, features, point) -> list[int]:
+def _choose_pair(names: Sequence[str], features: Any, given: Given) -> list[int]:
     """Return the places of two features: those asked for, or the clearest pair."""
     if len(names) < 2:
         raise InputError(
@@ -128,9 +105,16 @@ def _choose_pair(names, features, point) -> list[int]:
         )
     if features is None:
         pairs = map(list, combinations(range(len(names)), 2))
-        return min(pairs, key=lambda pair: overlap(point, pair))
-    first, second = (check_choice("features", name, names) for name in features)
-    return [names.index(first), names.index(second)]
+        return min(pairs, key=lambda pair: overlap(given.point, pair))
+    chosen = check_places("features", features, names)
+    if len(chosen) == 2:
+        return chosen
+    raise InputError(
+        "features",
+        "name two",
+        f"{len(chosen)}",
+        "Use `plot_pairs` for more, `plot_density` for one.",
+    )
 
 
 def overlap(point: tuple[Floats, Floats, Floats], columns: list[int]) -> float:
@@ -158,33 +142,27 @@ def overlap(point: tuple[Floats, Floats, Floats], columns: list[int]) -> float:
     return total
 
 
-def shares_of(X: Floats, draws: Draws | None, fit: MixtureParameters | None) -> Floats:
-    """Return p(k | x_n) averaged over draws, or by EM where there are none."""
-    X = np.ascontiguousarray(X)
-    if draws is None:
-        assert fit is not None
-        return responsibilities(X, fit.quadratics)
-    kept = thin(draws.n_samples, N_DRAWS)
-    quadratics = Quadratics(*(part[kept] for part in draws.quadratics))
-    blocks = responsibility_blocks(X, quadratics)
-    return np.concatenate([block.mean(axis=0) for _, block in blocks])
+def shown_rows(given: Given) -> tuple[Floats, Floats]:
+    """Return as many rows as a picture can show, and their shares of groups."""
+    rows = thin(given.table.n_observations, MOST_ROWS)
+    return given.table.values[rows], given.shares(rows)
 
 
 def draw_pair(
     ax: Axes,
-    rows: Floats,
+    points: Floats,
     shares: Floats,
-    draws: Draws | None,
-    fit: MixtureParameters | None,
+    given: Given,
     pair: list[int],
     probability: float,
 ) -> None:
     """Draw two features of rows, and what `probability` of each group is within."""
-    draw_rows(ax, rows[:, pair], shares)
-    _draw_ellipses(ax, draws, fit, pair, chi2.ppf(probability, 2))
+    there = ~np.isnan(points).any(axis=1)
+    draw_rows(ax, points[there], shares[there], given.looks)
+    _draw_ellipses(ax, given, pair, float(chi2.ppf(probability, 2)))
 
 
-def draw_rows(ax: Axes, points: Floats, shares: Floats) -> None:
+def draw_rows(ax: Axes, points: Floats, shares: Floats, looks: list[Look]) -> None:
     """Draw rows in the colour and marker of their group; hollow if in doubt.
 
     Parameters
@@ -193,19 +171,21 @@ def draw_rows(ax: Axes, points: Floats, shares: Floats) -> None:
     points : array of shape (n_rows, 2)
     shares : array of shape (n_rows, n_components)
         Probabilities of the groups.
+    looks : list of Look
+        Of the groups.
     """
     labels, doubts = shares.argmax(axis=1), 1 - shares.max(axis=1)
     pixels = len(points) > MANY_ROWS
     size, opacity = (6, 0.45) if pixels else (18, 0.65)
-    for k in range(shares.shape[1]):
+    for k, look in enumerate(looks):
         for unsure in (False, True):
             kept = (labels == k) & ((doubts > 1 - SURE) == unsure)
             ax.scatter(
                 *points[kept].T,
                 s=size * (1 + 6 * doubts[kept]) if unsure else size,
-                marker=component_marker(k),
-                facecolors="none" if unsure else component_colour(k),
-                edgecolors=component_colour(k),
+                marker=look.marker,
+                facecolors="none" if unsure else look.colour,
+                edgecolors=look.colour,
                 linewidths=(0.5 if pixels else 1.2) if unsure else 0,
                 alpha=1.0 if unsure else opacity,
                 rasterized=pixels,
@@ -221,7 +201,8 @@ def _ellipse(mean, covariance, pair, radius2) -> Floats:
     return np.swapaxes(corners, -1, -2) + mean[..., None, pair]
 
 
-def _draw_ellipses(ax, draws, fit, pair, radius2):
+def _draw_ellipses(ax: Axes, given: Given, pair: list[int], radius2: float) -> None:
+    draws, fit = given.draws, given.fit
     if draws is not None:
         kept = thin(draws.n_samples, N_ELLIPSES)
         means, covariances = draws.means[kept], draws.covariances[kept]
@@ -237,26 +218,20 @@ def _draw_ellipses(ax, draws, fit, pair, radius2):
 
 
 def legend_entries(
-    shares: Floats,
-    draws: Draws | None,
-    fit: MixtureParameters | None,
-    probability: float,
+    shares: Floats, given: Given, probability: float
 ) -> tuple[list[Line2D], list[str]]:
     """Return what explains groups, hollow rows and ellipses."""
-    plain = {"linestyle": "none", "markeredgewidth": 0}
-    handles = [
-        legend_line(color=component_colour(k), marker=component_marker(k), **plain)
-        for k in range(shares.shape[1])
-    ]
-    texts = list(map(wrap, group_names(draws, fit)))
+    plain: Any = {"linestyle": "none", "markeredgewidth": 0}
+    handles = [legend_line(**look.line, **plain) for look in given.looks]
+    texts = list(map(wrap, given.names))
     if (shares.max(axis=1) < SURE).any():
         hollow = {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}
         handles.append(legend_line(color=ink(), markersize=7, **hollow))
         texts.append(f"hollow: less than {SURE:.0%} sure")
-    if draws is not None:
+    if given.draws is not None:
         handles.append(legend_line(color=component_colour(0), alpha=0.5))
         texts.append(f"{probability:.0%} of a group, draws")
-    if fit is not None:
+    if given.fit is not None:
         handles.append(legend_line(color=ink(), linestyle=EM_DASHES))
         texts.append(f"{probability:.0%} of a group, EM")
     return handles, texts

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from bayesgmm._typing import Floats
 from bayesgmm.dims import OBSERVATION
 from bayesgmm.errors import InputError
+from bayesgmm.plots._given import check_result
 from bayesgmm.plots._style import COLOURS, ink, legend_beside, open_axes
 from bayesgmm.plots.selection import family_style
 
@@ -48,10 +49,15 @@ def plot_loo(results: Mapping[Any, Any], ax: Axes | None = None) -> Figure:
     ... }
     >>> figure = bg.plot_loo({k: bg.loo(each) for k, each in posteriors.items()})
     """
-    if not results:
+    if not isinstance(results, Mapping) or not results:
         raise InputError(
-            "results", "hold a result of `loo`", "none", "For example `{2: loo2}`."
+            "results",
+            "be a dict that holds results of `loo`",
+            "none" if isinstance(results, Mapping) else type(results).__name__,
+            "For example `{2: loo2, 3: loo3}`.",
         )
+    for each in results.values():
+        check_result("results", each, ("elpd_i", "pareto_k"), "loo")
     table = _table(results)
     figure, ax = open_axes(ax, (6.4, 3.8))
     ax.axhline(0, color=ink(), linewidth=0.6, alpha=0.4)

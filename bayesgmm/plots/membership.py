@@ -10,6 +10,7 @@ from bayesgmm._typing import Floats, Ints
 from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import component_name
+from bayesgmm.plots._given import check_membership
 from bayesgmm.plots._style import (
     MANY_ROWS,
     MOST_ROWS,
@@ -27,6 +28,7 @@ CERTAIN = 0.99
 FEWEST_ROWS = 20
 # Up to here rows are bars with a gap and a name.
 NAMED_ROWS = 40
+BOUNDS = ("probability_lower", "probability_upper")
 _ALONE = {"linestyle": "none", "markersize": 6}
 
 
@@ -35,7 +37,7 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
 
     Rows stand beside each other, sorted by their likeliest group and its probability.
     The colours of a row add up to one, its likeliest group at the bottom; the vertical
-    line is the posterior interval of that group's probability.
+    line is the posterior interval of that group's probability, if there is one.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
     >>> figure = bg.plot_membership(bg.membership(posterior))
     """
-    table = membership.transpose(OBSERVATION, COMPONENT, ...)
+    table = check_membership(membership)
     probability = table["probability"].values
     labels = probability.argmax(axis=1)
     rows = _choose_rows(probability, labels)
@@ -65,12 +67,15 @@ def plot_membership(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     _mark_groups(ax, labels[rows], looks)
     bounds = [
         np.take_along_axis(table[name].values[rows], labels[rows, None], axis=1)[:, 0]
-        for name in ("probability_lower", "probability_upper")
+        for name in BOUNDS
+        if name in table
     ]
-    _draw_intervals(ax, *bounds)
+    if len(bounds) == len(BOUNDS):
+        _draw_intervals(ax, *bounds)
     _name_rows(ax, table[OBSERVATION].values[rows])
     names = [wrap(component_name(k)) for k in table[COMPONENT].values]
-    _describe(ax, probability, rows, names, looks)
+    _describe(ax, probability, len(bounds) == len(BOUNDS))
+    _draw_legend(ax, probability[rows], names, looks)
     return figure
 
 
@@ -141,19 +146,21 @@ def _name_rows(ax, obs_ids):
         ax.set_xlabel("least certain rows, by likeliest group")
 
 
-def _describe(ax, probability, rows, names, looks):
-    """Say how many rows are not certain, and what the colours are."""
-    n_rows, n_components = probability.shape
+def _describe(ax, probability, bounded):
+    """Say how many rows are not certain, and what the lines are."""
     n_uncertain = int((probability.max(axis=1) < CERTAIN).sum())
     ax.set_ylabel("probability")
     ax.set_title(
-        f"{n_uncertain:,} of {n_rows:,} rows are less than {CERTAIN:.0%} sure; "
-        f"line: {INTERVAL_PROBABILITY:.0%} interval",
+        f"{n_uncertain:,} of {len(probability):,} rows are less than {CERTAIN:.0%} sure"
+        + f"; line: {INTERVAL_PROBABILITY:.0%} interval" * bounded,
         loc="left",
         fontsize="small",
         pad=14,
     )
-    seen = probability[rows].max(axis=0) > 1 - CERTAIN
-    drawn = [k for k in range(n_components) if seen[k]]
+
+
+def _draw_legend(ax, probability, names, looks):
+    """Name the groups that can be seen."""
+    drawn = np.flatnonzero(probability.max(axis=0) > 1 - CERTAIN)
     handles = [legend_line(**looks[k].line, **_ALONE) for k in drawn]
     legend_beside(ax, handles, [names[k] for k in drawn])

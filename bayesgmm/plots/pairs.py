@@ -8,19 +8,10 @@ from matplotlib.figure import Figure
 
 from bayesgmm.arguments import check_places, check_probability
 from bayesgmm.errors import InputError
-from bayesgmm.parameters import as_parameters
-from bayesgmm.plots._style import MOST_ROWS, check_given, open_grid, thin, wrap
+from bayesgmm.plots._given import Given, read_given
+from bayesgmm.plots._style import open_grid, wrap
 from bayesgmm.plots.density import draw_margin
-from bayesgmm.plots.ellipses import (
-    draw_pair,
-    legend_entries,
-    overlap,
-    point_of,
-    shares_of,
-)
-from bayesgmm.posterior import read_draws
-from bayesgmm.relabel.resolved import check_resolved
-from bayesgmm.validation import check_features, check_table
+from bayesgmm.plots.ellipses import draw_pair, legend_entries, overlap, shown_rows
 
 # Of more features those in which the groups overlap least are drawn.
 MOST_FEATURES = 5
@@ -72,32 +63,25 @@ def plot_pairs(
     >>> em = bg.GaussianMixture(3, random_state=0).fit(X)
     >>> figure = bg.plot_pairs(X, em=em)
     """
-    check_given(posterior, em)
-    table = check_table(X)
+    given = read_given(X, posterior, em)
     check_probability("probability", probability)
-    draws = None if posterior is None else read_draws(posterior)
-    if posterior is not None:
-        check_resolved(posterior)
-    fit = None if em is None else as_parameters(em)
-    for known in filter(None, (draws, fit)):
-        check_features(table, known.feature_names, named=False)
-    columns = _choose(table.feature_names, features, point_of(draws, fit))
+    names = given.table.feature_names
+    columns = _choose(names, features, given)
     n = len(columns)
     figure, axes = open_grid(ax, n * n, n, SIZE)
-    rows = table.values[thin(table.n_observations, MOST_ROWS)]
-    shares = shares_of(rows, draws, fit)
+    rows, shares = shown_rows(given)
     grid: Any = np.reshape(np.array(axes, dtype=object), (n, n))
     for i, j in np.ndindex(n, n):
         if i == j:
-            draw_margin(grid[i, i], table, draws, fit, columns[i])
+            draw_margin(grid[i, i], given, columns[i])
         elif j < i:
             pair = [columns[j], columns[i]]
-            draw_pair(grid[i, j], rows, shares, draws, fit, pair, probability)
+            draw_pair(grid[i, j], rows[:, pair], shares, given, pair, probability)
         else:
             grid[i, j].set_axis_off()
     _share_scales(grid)
-    _name_features(grid, [table.feature_names[column] for column in columns])
-    entries = legend_entries(shares, draws, fit, probability)
+    _name_features(grid, [names[column] for column in columns])
+    entries = legend_entries(shares, given, probability)
     legend = grid[0, -1].legend(
         *entries, frameon=False, fontsize="small", loc="upper right", borderaxespad=0
     )
@@ -105,10 +89,10 @@ def plot_pairs(
     return figure
 
 
-def _choose(names, features, point) -> list[int]:
+def _choose(names: Sequence[str], features: Any, given: Given) -> list[int]:
     """Return the places of features asked for, or those that tell groups apart."""
     if features is None:
-        told = sorted(range(len(names)), key=lambda j: overlap(point, [j]))
+        told = sorted(range(len(names)), key=lambda j: overlap(given.point, [j]))
         chosen = sorted(told[:MOST_FEATURES])
     else:
         chosen = check_places("features", features, names)

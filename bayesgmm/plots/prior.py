@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.dims import COMPONENT, N_FILLED, SAMPLE_DIMS
+from bayesgmm.dims import N_FILLED
+from bayesgmm.plots._given import check_result
 from bayesgmm.plots._style import COLOURS, open_grid
-from bayesgmm.posterior import SAMPLE_STATS, posterior_group
+from bayesgmm.posterior import SAMPLE_STATS, posterior_group, read_mixtures
 from bayesgmm.priors import PriorSimulation
 from bayesgmm.priors.simulation import QUANTILES, frequencies, group_rows
 
@@ -54,6 +55,8 @@ def plot_prior(
     >>> simulation = priors.simulate(n_observations=272, random_seed=1)
     >>> figure = bg.plot_prior(simulation)
     """
+    has = ("n_filled", "shares", "n_observations")
+    check_result("simulation", simulation, has, "default_priors(...).simulate")
     figure, (numbers, sizes) = open_grid(ax, 2, 2, (4.3, 3.4))
     told = [("prior", simulation.n_filled, simulation.shares)]
     if posterior is not None:
@@ -78,15 +81,10 @@ def plot_prior(
 
 def _of_posterior(posterior, simulation) -> tuple[Ints, Floats]:
     """Return numbers of filled components, and sorted shares of as many new rows."""
-    group = posterior_group(posterior)
-    weights = group["weights"].transpose(*SAMPLE_DIMS, COMPONENT).values
-    grouping = group_rows(
-        np.random.default_rng(0),
-        weights.reshape(-1, weights.shape[-1]).astype(np.float64),
-        simulation.n_observations,
-    )
+    weights, n = read_mixtures(posterior).weights, simulation.n_observations
+    grouping = group_rows(np.random.default_rng(0), weights, n)
     stats = posterior[SAMPLE_STATS] if SAMPLE_STATS in posterior.children else {}
-    for holder in (group, stats):
+    for holder in (posterior_group(posterior), stats):
         if N_FILLED in holder:
             stored = holder[N_FILLED].values.ravel().astype(np.int64)
             return stored, grouping.shares

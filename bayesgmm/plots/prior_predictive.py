@@ -78,10 +78,11 @@ def plot_prior_predictive(
 
 def read_prior(prior: Any) -> tuple[list[Floats], tuple[str, ...]]:
     """Return arrays with one axis of draws, and the names of features."""
-    if not isinstance(prior, xr.DataTree) or "prior" not in prior.children:
+    is_tree = isinstance(prior, xr.DataTree) and "prior" in prior.children
+    if not is_tree or not {*DIMS} <= {*prior["prior"]}:
         raise InputError(
             "prior",
-            "be an xarray.DataTree with a group 'prior'",
+            f"be an xarray.DataTree with a group 'prior' of {', '.join(DIMS)}",
             type(prior).__name__,
             "Pass what `bayesgmm.sample_prior` returned.",
         )

@@ -10,9 +10,11 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bayesgmm.arguments import check_places
 from bayesgmm.naming import component_name
+from bayesgmm.plots._given import check_result
 from bayesgmm.plots._style import (
     Look,
     ink,
+    is_leftmost,
     legend_line,
     looks_of,
     open_grid,
@@ -57,6 +59,7 @@ def plot_profile(profile: Any, *, columns: Any = None, ax: Any = None) -> Figure
     >>> posterior = bg.sample(X, 2, method="gibbs", random_seed=1, progress=False)
     >>> figure = bg.plot_profile(bg.profile(posterior))
     """
+    check_result("profile", profile, ("table", "ranks", "components"), "profile")
     known = profile.columns
     wanted = known if columns is None else columns
     names = [known[j] for j in check_places("columns", wanted, known)]
@@ -99,10 +102,10 @@ def _draw_members(ax: Axes, means: pd.Series, sds: pd.Series, looks) -> None:
 
 def _name_groups(axes: list[Axes], names: list[str]) -> None:
     """Name groups at the left, the first on top, as in tables."""
-    for place, ax in enumerate(axes):
+    for ax in axes:
         ax.set_yticks(np.arange(len(names)), names)
         ax.set_ylim(len(names) - 0.5, -0.5)
-        ax.tick_params(axis="y", length=0, labelleft=place % MOST_ABREAST == 0)
+        ax.tick_params(axis="y", length=0, labelleft=is_leftmost(ax))
 
 
 def _draw_legend(figure: Figure, probability: float) -> None:

@@ -77,8 +77,22 @@ def plot_segments(
     >>> maps = {"label": (("y", "x"), np.eye(3, dtype=int)), "entropy": 0.1}
     >>> figure = bg.plot_segments(xr.Dataset(maps), variables=["label"])
     """
+    if not isinstance(segments, xr.Dataset):
+        raise InputError(
+            "segments",
+            "be a Dataset",
+            type(segments).__name__,
+            "Pass what `bayesgmm.segment` returned.",
+        )
     known = list(map(str, segments))
     wanted = [x for x in MAPS if x in known] if variables is None else variables
+    if not len(wanted):
+        raise InputError(
+            "segments" if variables is None else "variables",
+            f"have one of {', '.join(MAPS)}" if variables is None else "name a map",
+            "none",
+            f"It has {', '.join(known)}.",
+        )
     names = [check_choice("variables", name, known) for name in wanted]
     maps = [_thin(_check_flat(segments[name])) for name in names]
     n_rows, n_columns = maps[0].shape

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayesgmm.covariances import covariance_family
+from bayesgmm.plots._given import check_result
 from bayesgmm.plots._style import COLOURS, MARKERS, ink, legend_beside, open_axes
 
 # How volumes differ is the dash, what kind of axes the colour, the shape the marker.
@@ -41,6 +42,8 @@ def plot_selection(
     >>> selection = bg.select(X, range(1, 4), ["EEE", "VVV"], random_state=0)
     >>> figure = bg.plot_selection(selection, "icl")
     """
+    has = ("pivot", "choose", "criterion")
+    check_result("selection", selection, has, "select")
     criterion = criterion or selection.criterion
     wide = selection.pivot(criterion)
     figure, ax = open_axes(ax, (7.0, 4.2))

@@ -6,13 +6,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayesgmm._typing import Floats
-from bayesgmm.dims import COMPONENT, OBSERVATION
+from bayesgmm.dims import COMPONENT
 from bayesgmm.errors import InputError
 from bayesgmm.naming import SURE, component_name
+from bayesgmm.plots._given import check_membership
 from bayesgmm.plots._style import (
     MOST_ROWS,
     NEUTRAL,
     ink,
+    looks_of,
     open_axes,
     thin,
     wrap,
@@ -54,6 +56,7 @@ def plot_ternary(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
     ... )
     >>> figure = bg.plot_ternary(rows)
     """
+    membership = check_membership(membership)
     n_groups = membership.sizes[COMPONENT]
     if n_groups != len(CORNERS):
         raise InputError(
@@ -62,12 +65,12 @@ def plot_ternary(membership: xr.Dataset, ax: Axes | None = None) -> Figure:
             f"{n_groups}",
             "Use `plot_membership` for other numbers of groups.",
         )
-    shares = membership["probability"].transpose(OBSERVATION, COMPONENT).values
+    shares, components = membership["probability"].values, membership[COMPONENT].values
     shown = shares[thin(len(shares), MOST_ROWS)]
     figure, ax = open_axes(ax, (5.6, 4.8))
     _draw_triangle(ax)
-    draw_rows(ax, shown @ CORNERS, shown)
-    _name_corners(ax, [component_name(k) for k in membership[COMPONENT].values])
+    draw_rows(ax, shown @ CORNERS, shown, looks_of(components))
+    _name_corners(ax, list(map(component_name, components)))
     _describe(ax, shares)
     return figure
 

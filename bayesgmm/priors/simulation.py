@@ -1,7 +1,7 @@
 """What priors on weights say about groups of rows, before any data."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
@@ -85,6 +85,23 @@ class PriorSimulation:
         summary = np.vstack([values.mean(1), np.quantile(values, QUANTILES, axis=1)])
         columns = ["mean", *(f"{q:.0%}" for q in QUANTILES)]
         return pd.DataFrame(summary.T, index=list(rows), columns=columns)
+
+    def plot(self, posterior: Any = None, ax: Any = None):
+        """Plot numbers and sizes of groups; see `bayesgmm.plot_prior`.
+
+        Parameters
+        ----------
+        posterior : xarray.DataTree, optional
+            To stand beside the prior.
+        ax : pair of matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from bayesgmm.plots.prior import plot_prior
+
+        return plot_prior(self, posterior, ax=ax)
 
     def __str__(self) -> str:
         return "\n".join(

@@ -17,12 +17,17 @@ def check_resolved(posterior: Any, argument: str = "posterior") -> None:
     There is nothing to resolve where known labels tell all components apart, or there
     is only one.
     """
-    k = posterior_group(posterior).sizes.get(COMPONENT, 1)
-    classes = interchangeable(read_allowed(posterior), k)
-    if RELABELLING not in posterior.children and len(np.unique(classes)) < k:
+    if not is_resolved(posterior):
         raise InputError(
             argument,
             "have its labels resolved",
             f"no group {RELABELLING!r}",
             "Pass `bayesgmm.relabel(posterior)`.",
         )
+
+
+def is_resolved(posterior: Any) -> bool:
+    """Tell whether labels mean the same in all draws: resolved, or never in doubt."""
+    k = posterior_group(posterior).sizes.get(COMPONENT, 1)
+    classes = interchangeable(read_allowed(posterior), k)
+    return RELABELLING in posterior.children or len(np.unique(classes)) == k
