@@ -135,8 +135,8 @@ class Step(NamedTuple):
 def _alternate(task: Task, criterion: Criterion) -> Relabelling:
     starts, least = _starts(task, criterion)
     step = _evaluate(task, criterion, _distinct(starts)[0])
-    best, n_iterations = step.best(), 0
-    while n_iterations < MAX_ITERATIONS:
+    best = step.best()
+    for _ in range(MAX_ITERATIONS):
         moved = np.array([solve(costs) for costs in step.costs])
         changed = (moved != step.permutations).any(axis=(1, 2))
         if not changed.any():
@@ -144,13 +144,12 @@ def _alternate(task: Task, criterion: Criterion) -> Relabelling:
         permutations, origins = _distinct(moved[changed])
         before = step.objective[changed][origins]
         step = _evaluate(task, criterion, permutations)
-        n_iterations += 1
         if step.objective.min() < best.objective:
             best = step.best()
         step = step.only(step.objective < before)  # ties could go round for ever
         if not len(step.objective):
             break
-    return _finish(best, least, n_iterations)
+    return _finish(best, least)
 
 
 def _starts(task: Task, criterion: Criterion) -> tuple[Ints, float]:
@@ -221,7 +220,7 @@ def _distinct(starts: Ints) -> tuple[Ints, list[int]]:
     return canonical[kept], kept
 
 
-def _finish(best: Step, least: float, n_iterations: int) -> Relabelling:
+def _finish(best: Step, least: float) -> Relabelling:
     """Name the components after the pivot, and judge every draw."""
     order = solve(best.pivot_costs[None])[0]
     permutations, costs = best.permutations[:, order], best.costs[:, :, order]
@@ -229,5 +228,4 @@ def _finish(best: Step, least: float, n_iterations: int) -> Relabelling:
         permutations,
         confidence(costs, permutations, best.own_costs[np.ix_(order, order)]),
         float(best.objective - least),
-        n_iterations,
     )

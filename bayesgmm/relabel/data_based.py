@@ -46,17 +46,17 @@ def data_based(task: Task) -> Relabelling:
         deviation, feature by feature.
     """
     draws, target = _moments(task)
-    permutations, n_iterations = np.empty(0, np.intp), 0
-    while True:
+    costs = _costs(draws, target)
+    found = solve(costs)
+    for _ in range(MAX_ITERATIONS):
+        target = draws.relabelled(found).pooled()
         costs = _costs(draws, target)
-        found = solve(costs)
-        if n_iterations == MAX_ITERATIONS or np.array_equal(found, permutations):
+        before, found = found, solve(costs)
+        if np.array_equal(before, found):
             break
-        permutations, n_iterations = found, n_iterations + 1
-        target = draws.relabelled(permutations).pooled()
     own = _costs(target, target) / len(costs)
     objective = float(total(costs, found).sum())
-    return Relabelling(found, confidence(costs, found, own), objective, n_iterations)
+    return Relabelling(found, confidence(costs, found, own), objective)
 
 
 def _moments(task: Task) -> tuple[Moments, Moments]:

@@ -133,7 +133,6 @@ def relabel(
         posterior,
         found.permutations.reshape(*shape, -1),
         found.confidence.reshape(shape),
-        n_iterations=found.n_iterations,
         **attrs,
     )
     return name_components(relabelled, target.names)
@@ -145,7 +144,7 @@ def _find(target: Target, classes: Ints, n_samples: int) -> Relabelling:
     Noise, and what labels tell apart, stay where they are.
     """
     unmoved = np.tile(np.arange(len(classes)), (n_samples, 1))
-    every = Relabelling(unmoved, np.ones(n_samples), 0.0, 0)
+    every = Relabelling(unmoved, np.ones(n_samples), 0.0)
     for number in np.unique(classes):
         members = np.flatnonzero(classes == number)
         found = target.find(members)
@@ -166,6 +165,5 @@ def _join(every: Relabelling, members: Ints, found: Relabelling) -> Relabelling:
         permutations,
         np.minimum(every.confidence, found.confidence),
         every.objective + found.objective,
-        max(every.n_iterations, found.n_iterations),
         np.all(known, axis=0) if known else None,
     )

@@ -61,7 +61,7 @@ def point_process(task: Task) -> Relabelling:
         `is_permutation` is false. The objective is the sum of squares.
     """
     values, target = task.parameters()
-    distances, centres, n_iterations = _cluster(values, target)
+    distances, centres = _cluster(values, target)
     clusters = np.sort(distances.argmin(axis=-1), axis=-1)
     is_permutation = (clusters == np.arange(task.n_components)).all(axis=-1)
     permutations = solve(distances)
@@ -70,7 +70,6 @@ def point_process(task: Task) -> Relabelling:
         permutations,
         np.where(is_permutation, sure, 0.0),
         float(total(distances, permutations).sum()),
-        n_iterations,
         is_permutation,
     )
 
@@ -89,15 +88,16 @@ def _closest(values: Floats, target: Floats) -> Relabelling:
     )
 
 
-def _cluster(values: Floats, centres: Floats) -> tuple[Floats, Floats, int]:
+def _cluster(values: Floats, centres: Floats) -> tuple[Floats, Floats]:
     """Return squared distances (n_samples, K, K) to centres of k-means, and these."""
     points, centres = values.reshape(-1, values.shape[-1]), centres.copy()
-    labels, n_iterations = np.full(len(points), -1), 0
-    while True:
-        distances = _squares(points, centres)
-        nearest = distances.argmin(axis=1)
-        if n_iterations == MAX_ITERATIONS or np.array_equal(nearest, labels):
-            return distances.reshape(*values.shape[:2], -1), centres, n_iterations
-        labels, n_iterations = nearest, n_iterations + 1
+    distances = _squares(points, centres)
+    labels = distances.argmin(axis=1)
+    for _ in range(MAX_ITERATIONS):
         for k in np.unique(labels):  # a centre without points stays
             centres[k] = points[labels == k].mean(axis=0)
+        distances = _squares(points, centres)
+        before, labels = labels, distances.argmin(axis=1)
+        if np.array_equal(before, labels):
+            break
+    return distances.reshape(*values.shape[:2], -1), centres

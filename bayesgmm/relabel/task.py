@@ -50,8 +50,6 @@ class Relabelling:
         components as clearly as the target does).
     objective : float
         What the method minimised, summed over draws.
-    n_iterations : int
-        Rounds that changed permutations.
     is_permutation : array of bool, shape (n_samples,), or None
         Whether the components of a draw went to different clusters, where a method
         lets them go to the same.
@@ -60,7 +58,6 @@ class Relabelling:
     permutations: Ints
     confidence: Floats
     objective: float
-    n_iterations: int = 1
     is_permutation: Any = None
 
 
