@@ -90,7 +90,7 @@ def column_information(
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     columns = read_columns(data, table)
     n_draws = min(N_DRAWS, draws.n_draws) if n_draws is None else n_draws
-    labels = draw_labels(posterior, X, n_draws=n_draws, random_seed=random_seed)
+    labels = draw_labels(posterior, table, n_draws=n_draws, random_seed=random_seed)
     codes = np.unique(labels.values, return_inverse=True)[1]
     codes = codes.reshape(-1, table.n_observations)
     weight = weights_of(posterior, table)

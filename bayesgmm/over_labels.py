@@ -91,7 +91,7 @@ def average_over_labels(
     draws = read_mixtures(posterior, noisy=True)
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     n_draws = min(N_DRAWS, draws.n_draws) if n_draws is None else n_draws
-    labels = draw_labels(posterior, X, n_draws=n_draws, random_seed=random_seed)
+    labels = draw_labels(posterior, table, n_draws=n_draws, random_seed=random_seed)
     X = table.values.copy()
     X.flags.writeable = False  # a function must not change what the posterior holds
     values = _call(function, labels, X)

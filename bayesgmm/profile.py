@@ -100,7 +100,7 @@ def profile(
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     columns = read_columns(data, table)
     weight = _weigh(sample_weight, posterior, table)
-    labels = draw_labels(posterior, X, n_draws=n_draws, random_seed=random_seed)
+    labels = draw_labels(posterior, table, n_draws=n_draws, random_seed=random_seed)
     places = [*range(draws.n_components), NOISE][: draws.n_shares]
     rng = np.random.default_rng([random_seed, 1]) if population else None
     found = _describe(

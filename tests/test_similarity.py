@@ -34,7 +34,7 @@ def test_exact_draws_have_the_exact_similarity(golden, case):
 
 def test_no_draw_of_labels_is_left_out(monkeypatch):
     draws = np.random.default_rng(0).integers(4, size=(50, 7))
-    monkeypatch.setattr(given, "MOST_LABELS", 70)
+    monkeypatch.setattr(given, "MOST_COMPARED", 70)
     assert bg.partition(draws, n_runs=1).n_draws == 10  # as it says
     together = draws[:, :, None] == draws[:, None]
     np.testing.assert_allclose(bg.similarity(draws), together.mean(axis=0), atol=1e-12)

@@ -14,7 +14,7 @@ from bayesgmm.kernels.partitions import Labels, number_by_appearance
 from bayesgmm.label_draws import draw_at_most, evenly
 from bayesgmm.same_rows import rows_of
 
-MOST_LABELS = 2**24
+MOST_COMPARED = 2**24
 """Of more rows or draws every second, third, ... draw is taken."""
 
 
@@ -68,7 +68,7 @@ def read_labels(
     posterior : xarray.DataTree, DataArray or array of shape (n_draws, n_observations)
     X : array-like, optional
     n_draws : int, optional
-        Of each chain, evenly spread. By default as many as `MOST_LABELS` allows.
+        Of each chain, evenly spread. By default as many as `MOST_COMPARED` allows.
     random_seed : int
 
     Raises
@@ -77,11 +77,11 @@ def read_labels(
     """
     labels = posterior
     if isinstance(posterior, xr.DataTree):
-        labels = draw_at_most(MOST_LABELS, posterior, X, n_draws, random_seed)
+        labels = draw_at_most(MOST_COMPARED, posterior, X, n_draws, random_seed)
     else:
         _refuse(X)
     values, obs_ids = _by_chain(labels)
-    kept = evenly(values.shape, n_draws, MOST_LABELS)
+    kept = evenly(values.shape, n_draws, MOST_COMPARED)
     return _number("posterior", values[:, kept], obs_ids)
 
 
