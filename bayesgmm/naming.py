@@ -13,6 +13,9 @@ SURE = 0.9
 ROUNDING = 1e-12
 """Relative to a number: a smaller spread is none."""
 
+LEAST_SHARE = 0.001
+"""Of what is written in percent."""
+
 _SINGULAR = {
     "weights": "weight",
     "means": "mean",
@@ -62,6 +65,18 @@ def format_estimate(mean: float, sd: float, lower: float, upper: float) -> str:
     return f"{mean_} [{lower_}, {upper_}]"
 
 
-def format_share(probability: float) -> str:
-    """Write a probability in percent; 100 % only if nothing else is left."""
-    return f"{min(probability, 0.999) if probability < 1 else 1:.1%}"
+def format_share(share: float) -> str:
+    """Write a share in percent; 0 and 100 only if it is nothing, or all."""
+    if math.isnan(share):
+        return "—"
+    if 0.0 < share < LEAST_SHARE:
+        return f"<{LEAST_SHARE:.1%}"
+    if 1.0 - LEAST_SHARE < share < 1.0:
+        return f">{1.0 - LEAST_SHARE:.1%}"
+    return f"{share:.1%}"
+
+
+def format_shares(mean: float, lower: float, upper: float) -> str:
+    """Write a share with its interval: "35.6% [30.9%, 40.4%]"."""
+    mean_, lower_, upper_ = map(format_share, (mean, lower, upper))
+    return f"{mean_} [{lower_}, {upper_}]"

@@ -3,6 +3,7 @@
 The plain text, the console and the report show these, so they cannot differ.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesgmm.dims import COMPONENT, OBSERVATION
+from bayesgmm.confident import ambiguous_rows
+from bayesgmm.dims import COMPONENT
 from bayesgmm.naming import (
     SURE,
     component_name,
     format_estimate,
     format_number,
     format_share,
+    format_shares,
     free_parameters,
     parameter_name,
 )
@@ -39,7 +42,7 @@ from bayesgmm.validation import Table
 from bayesgmm.verdict import Verdict
 
 N_DOUBTFUL = 10
-# Named in the title.
+# Named in the title, and shown of rows in doubt: the most telling ones.
 N_FEATURES = 5
 TONES = {
     Verdict.CHAINS_AGREE: "good",
@@ -133,7 +136,7 @@ def tell(analysis: Any) -> Story:
         agreement=_agreement(analysis.comparison),
         comparison=_comparison(analysis.comparison.table),
         certainty=_certainty(analysis.membership),
-        doubtful=_doubtful(analysis.membership, analysis.data),
+        doubtful=_doubtful(analysis),
         steadiness=[] if stability is None else stability.sentences,
         stability=None if stability is None else write_stability(stability),
         misfit=say_misfit(analysis.check),
@@ -210,35 +213,29 @@ def _certainty(membership: xr.Dataset) -> str:
     return f"Less than {SURE:.0%} sure of their group: {of_all}."
 
 
-def _doubtful(membership: xr.Dataset, data: Table) -> pd.DataFrame:
+def _doubtful(analysis) -> pd.DataFrame:
     """Return the rows whose likeliest group is least certain."""
-    table = membership.transpose(OBSERVATION, COMPONENT, ...)
-    probability = table["probability"].values
-    order = np.argsort(probability.max(axis=1), kind="stable")[:N_DOUBTFUL]
-    names = [component_name(k) for k in table[COMPONENT].values]
-    rows = {}
-    for n in order:
-        best, *others = np.argsort(-probability[n], kind="stable")
-        values = zip(data.feature_names, data.values[n], strict=True)
-        rows[str(data.obs_ids[n])] = {
-            **{name: f"{value:.6g}" for name, value in values},
-            "likeliest": names[best],
-            "probability": format_share(float(probability[n, best])),
-            INTERVAL: "–".join(
-                format_share(float(table[name].values[n, best]))
-                for name in ("probability_lower", "probability_upper")
-            ),
-            "else": names[others[0]] if others else "—",
-            "from unknown parameters": format_share(_parameter_part(table, n)),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("row")
+    table = ambiguous_rows(analysis.membership, below=1.0).head(N_DOUBTFUL)
+    best = analysis.membership["probability"].max(COMPONENT).values
+    places = np.argsort(best, kind="stable")[: len(table)]  # names may repeat
+    shares = table[["probability", "lower", "upper"]].to_numpy()
+    written = {
+        **_values(analysis.described.take(places), analysis.columns.index[:N_FEATURES]),
+        "likeliest": [component_name(k) for k in table["likeliest"]],
+        f"probability [{INTERVAL}]": [format_shares(*row) for row in shares],
+        "else": [component_name(k) for k in table["second"]],
+        "from unknown parameters": [format_share(x) for x in table["parameter_share"]],
+    }
+    return pd.DataFrame(written, pd.Index(table.index.map(str), name="row"))
 
 
-def _parameter_part(table, n) -> float:
-    """Return which part of a row's entropy comes from not knowing the parameters."""
-    entropy = float(table["entropy"].values[n])
-    part = float(table["parameter_entropy"].values[n])
-    return min(max(part / entropy, 0.0), 1.0) if entropy > 0 else 0.0
+def _values(data: Table, columns: Iterable[str]) -> dict[str, list[str]]:
+    """Write some columns of the data."""
+    chosen = {name: data.values[:, data.feature_names.index(name)] for name in columns}
+    return {
+        name: ["—" if np.isnan(x) else f"{x:.6g}" for x in values]
+        for name, values in chosen.items()
+    }
 
 
 def _command(analysis) -> str:

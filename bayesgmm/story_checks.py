@@ -14,15 +14,15 @@ from bayesgmm.story_groups import INTERVAL
 ODD = 0.01
 # Columns of a diagnosis that are shown: their header and how numbers are written.
 CHECKS = {
-    "r_hat": ("R-hat", "{:.3f}"),
-    "ess_bulk": ("bulk ESS", "{:,.0f}"),
-    "ess_tail": ("tail ESS", "{:,.0f}"),
+    "r_hat": ("R-hat", "{:.3f}".format),
+    "ess_bulk": ("bulk ESS", "{:,.0f}".format),
+    "ess_tail": ("tail ESS", "{:,.0f}".format),
 }
 CHAINS = {
-    "log_likelihood": ("mean log-likelihood", "{:,.2f}"),
-    "solution": ("solution", "{}"),
-    "switch_rate": ("switched labels", "{:.1%}"),
-    "n_divergences": ("divergences", "{}"),
+    "log_likelihood": ("mean log-likelihood", "{:,.2f}".format),
+    "solution": ("solution", str),
+    "switch_rate": ("switched labels", format_share),
+    "n_divergences": ("divergences", "{:,}".format),
 }
 
 
@@ -67,10 +67,7 @@ def write_checks(diagnosis) -> pd.DataFrame:
     table = pd.concat([diagnosis.invariants, worst])
     table.index = [str(name).replace("_", " ") for name in table.index]
     return pd.DataFrame(
-        {
-            title: table[name].map(write.format)
-            for name, (title, write) in CHECKS.items()
-        }
+        {title: table[name].map(write) for name, (title, write) in CHECKS.items()}
     )
 
 
@@ -79,7 +76,7 @@ def write_chains(diagnosis) -> pd.DataFrame:
     table = diagnosis.chains
     columns = [name for name in CHAINS if name in table]
     return pd.DataFrame(
-        {CHAINS[name][0]: table[name].map(CHAINS[name][1].format) for name in columns},
+        {CHAINS[name][0]: table[name].map(CHAINS[name][1]) for name in columns},
     ).rename_axis(CHAIN)
 
 

@@ -9,7 +9,13 @@ import xarray as xr
 
 from bayesgmm.dims import COMPONENT, SAMPLE_DIMS
 from bayesgmm.intervals import INTERVAL_PROBABILITY
-from bayesgmm.naming import SURE, component_name, format_estimate, format_share
+from bayesgmm.naming import (
+    SURE,
+    component_name,
+    format_estimate,
+    format_share,
+    format_shares,
+)
 from bayesgmm.profile_result import COLUMN, Profile
 
 NOTABLE = 0.5
@@ -17,6 +23,8 @@ NOTABLE = 0.5
 the other rows, and the sign is the same in at least `CERTAIN` of the draws."""
 CERTAIN = 0.95
 MOST_PAIRS = 15
+TWO_DECIMALS = 0.1
+"""As spread of a number that is to have so many."""
 FINEST = 1e-3
 """Of the sd of the most spread group: a smaller uncertainty is not written."""
 INTERVAL = f"{INTERVAL_PROBABILITY:.0%} interval"
@@ -39,29 +47,29 @@ def _write(table: pd.DataFrame, component: Any, quantity: str, column: str) -> s
     """Write an estimate; where a group has hardly any spread, no digits of that."""
     row: Any = table.loc[(component, quantity, column)]
     mean, sd, lower, upper = map(float, row)
+    if quantity == "share":
+        return format_shares(mean, lower, upper)
     return format_estimate(mean, max(sd, _finest(table, column)), lower, upper)
 
 
 def _finest(table: pd.DataFrame, column: str) -> float:
     """Return the uncertainty below which digits of a column are not written."""
-    if not column:
-        return 0.0
     widest: Any = table.xs(("sd", column), level=("quantity", COLUMN))["mean"].max()
     return FINEST * float(widest)
 
 
 def portraits(profile: Profile, membership: xr.Dataset) -> dict[str, str]:
     """Say of every group in a sentence how large it is and where it is apart."""
-    places = np.arange(membership.sizes[COMPONENT])
-    counts = (membership["label"].values[:, None] == places).sum(axis=0)
+    likeliest = membership["probability"].argmax(COMPONENT).values
+    counts = np.bincount(likeliest, minlength=membership.sizes[COMPONENT])
     table, standing = profile.table, _standing(profile)
     said = {}
     for k, count in zip(profile.components, counts, strict=True):
         share, _, low, high = table.loc[(k, "share", "")]
         where = _describe(standing.sel({COMPONENT: k}))
         said[component_name(k)] = (
-            f"{share:.0%} of all rows [{low:.0%}, {high:.0%}], the likeliest group of "
-            f"{count:,} of these. {where}"
+            f"{format_shares(share, low, high)} of all rows, the likeliest group of "
+            f"{count:,}. {where}"
         )
     return said
 
@@ -120,7 +128,7 @@ def _difference(row: Any, finest: float) -> str:
 def write_columns(columns: pd.DataFrame) -> pd.DataFrame:
     """Return what each column tells of the groups, in percent."""
     rows = {
-        str(name): f"{row['mean']:.0%} [{row['lower']:.0%}, {row['upper']:.0%}]"
+        str(name): format_shares(row["mean"], row["lower"], row["upper"])
         for name, row in columns.iterrows()
     }
     header = f"of the group known by it alone [{INTERVAL}]"
@@ -133,8 +141,8 @@ def write_stability(stability: Any) -> pd.DataFrame:
     for name, row in stability.groups.iterrows():
         rows[component_name(name)] = {
             "rows": f"{row['rows']:,.0f}",
-            f"similarity [{INTERVAL}]": (
-                f"{row['similarity']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]"
+            f"similarity [{INTERVAL}]": format_estimate(
+                row["similarity"], TWO_DECIMALS, row["lower"], row["upper"]
             ),
             "lost": format_share(row["dissolved"]),
         }

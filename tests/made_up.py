@@ -1,5 +1,6 @@
 """A made-up analysis: draws around a mixture that is written down here."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import synthetic
 import xarray as xr
 from scipy.stats import wishart
 
+from bayesgmm import datasets
 from bayesgmm.column_information import column_information
 from bayesgmm.compare import compare
 from bayesgmm.estimator import GaussianMixture
@@ -140,3 +142,9 @@ def made_up_analysis(X: pd.DataFrame, parameters: MixtureParameters) -> SimpleNa
         versions={"bayesgmm": "0.1.0", "pymc": "6.4.0"},
         seconds={"em": 0.1, "sample": 12.0},
     )
+
+
+@cache
+def faithful_analysis() -> SimpleNamespace:
+    """Return a made-up analysis of Old Faithful, which nobody may change."""
+    return made_up_analysis(datasets.load("faithful"), faithful_parameters())
