@@ -105,3 +105,11 @@ def compress(observations: Observations) -> Observations:
     rows, counts, places = found
     weight = np.bincount(places, weight) if weight is not None else counts.astype(float)
     return Repeated(Complete(rows, weight), places)
+
+
+def one_by_one(observations: Observations) -> Complete:
+    """Return rows that carry a weight: of equal ones put together, the distinct."""
+    if isinstance(observations, Repeated):
+        return observations.distinct
+    assert isinstance(observations, Complete)
+    return observations

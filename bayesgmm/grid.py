@@ -9,6 +9,7 @@ import numpy as np
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count
 from bayesgmm.candidates import Partitions
+from bayesgmm.compression import compress, one_by_one
 from bayesgmm.covariances import covariance_family
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
@@ -69,8 +70,12 @@ class Grid:
 
     def search(self, seed: int) -> Iterator[Cell]:
         """Yield the cells, sizes ascending and simple families first."""
-        objectives = {name: self._objective(name) for name in self.families}
-        partitions = Partitions.of(self.rows, self.n_init, seed)
+        rows = compress(self.rows)
+        objectives = {
+            name: replace(self._objective(name), observations=rows)
+            for name in self.families
+        }
+        partitions = Partitions.of(one_by_one(rows), self.n_init, seed)
         return search_grid(objectives, self.sizes, partitions, self.n_jobs)
 
     def take(self, rows: Ints, sample_weight: Floats | None) -> "Grid":

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm import criteria
+from bayesgmm.compression import compress, one_by_one
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import Status
 from bayesgmm.grid import Grid
@@ -33,7 +34,8 @@ def judge(
     found = track(grid.search(seed), len(grid), "Fitting mixtures", progress)
     cells = {(cell.n_components, cell.covariance_type): cell for cell in found}
     cells = {key: cells[key] for key in product(grid.sizes, grid.families)}
-    table = pd.DataFrame([_row(cell, grid.rows) for cell in cells.values()])
+    rows = one_by_one(compress(grid.rows))
+    table = pd.DataFrame([_row(cell, rows) for cell in cells.values()])
     if criterion == "cv":
         deviance = held_out_deviance(grid, seed, progress)
         held_out = [deviance[key] for key in cells]

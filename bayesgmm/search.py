@@ -19,10 +19,10 @@ from bayesgmm.candidates import (
     repeat_largest,
     splits,
 )
+from bayesgmm.compression import one_by_one
 from bayesgmm.contains import freedom, largest_within, simple_first
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import Status
-from bayesgmm.observations import Complete
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.race import race
 from bayesgmm.steps import Objective
@@ -161,8 +161,7 @@ def fit_cell(objective: Objective, task: Task) -> Cell:
 
 
 def _candidates(objective, task) -> Iterator[Candidate]:
-    size, rows = task.n_components, objective.observations
-    assert isinstance(rows, Complete)
+    size, rows = task.n_components, one_by_one(objective.observations)
     for cell in task.within:
         yield cell.as_member(task.covariance_type)
     if task.smaller is not None:

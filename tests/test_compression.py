@@ -93,6 +93,19 @@ def test_a_collapse_names_all_its_rows():
         em.fit(X)
 
 
+def test_a_selection_puts_equal_rows_together(monkeypatch):
+    """The same table; small groups of many equal rows are not taken for spurious."""
+    X = grey(20_000)
+    X[:200] = np.arange(200) % 3
+    X, grid = X.reshape(-1, 1), ([1, 2, 4], "all")
+    fast = bg.select(X, *grid, random_state=0, progress=False).table
+    monkeypatch.setattr(compression, "FEWEST_ROWS", 10**9)
+    slow = bg.select(X, *grid, random_state=0, progress=False).table
+    assert not fast["spurious"].any()
+    values = ["log_likelihood", "bic"]
+    np.testing.assert_allclose(fast[values], slow[values], rtol=1e-9)
+
+
 def test_noise_finds_its_rows_among_all(monkeypatch):
     """Which rows lie thin depends on how many there are."""
     seen = []
