@@ -10,13 +10,13 @@ from scipy.special import expit, logit, ndtri
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number, check_probability
 from bayesgmm.correlation import design_effect
+from bayesgmm.decision import MISSING, decide
 from bayesgmm.dims import COMPONENT, OBSERVATION
 from bayesgmm.errors import InputError, UncertaintyWarning
 from bayesgmm.intervals import INTERVAL_PROBABILITY, equal_tails
 from bayesgmm.naming import component_name
 from bayesgmm.scenes import read_scene
-from bayesgmm.segmentation import Segmenter, evaluate
-from bayesgmm.segments import MISSING, decide
+from bayesgmm.segmenter import Segmenter, evaluate
 from bayesgmm.smoothing import smooth_layers
 
 NEIGHBOURHOOD = 1.5

@@ -45,6 +45,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
         Path(beside).unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a path for a folder to make; it replaces `path` if all went well."""
+    path = Path(path)
+    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as aside:
+        beside = Path(aside) / "new"
+        yield beside
+        if path.exists():
+            os.replace(path, Path(aside) / "old")
+        os.replace(beside, path)
+
+
 def _umask() -> int:
     """Return the mask of new files; it can only be read by setting it."""
     mask = os.umask(0)

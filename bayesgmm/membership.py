@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.special import entr
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_probability
 from bayesgmm.blocks import responsibilities_of
+from bayesgmm.decision import decide, split_entropy
 from bayesgmm.dims import COMPONENT, NOISE, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.kept import allowed_of, observations_of
@@ -121,21 +121,11 @@ def _summarise(responsibilities: Floats, probability: float, stretch: float) -> 
 
 def _complete(summary: Summary, stretch: float) -> dict[str, np.ndarray]:
     """Add what follows from the mean probabilities."""
-    mean = summary.probability
-    entropy = entr(mean).sum(axis=1)
-    # Concave entropy makes the rest positive; rounding must not make it negative.
-    rest = np.maximum(entropy - summary.assignment_entropy, 0.0)
-    # It grows with the variance of the draws.
-    assignment = entropy - np.minimum(stretch**2 * rest, entropy)
-    ranked = np.sort(mean, axis=1)
-    second = ranked[:, -2] if mean.shape[1] > 1 else 0.0
-    return summary._asdict() | {
-        "label": mean.argmax(axis=1),
-        "entropy": entropy,
-        "assignment_entropy": assignment,
-        "parameter_entropy": entropy - assignment,
-        "margin": ranked[:, -1] - second,
-    }
+    mean = summary.probability.T
+    label, margin = decide(mean)
+    entropies = split_entropy(mean, summary.assignment_entropy, stretch)
+    decided = {"label": label.astype(np.int64), "margin": margin}
+    return summary._asdict() | decided | entropies
 
 
 def _dataset(arrays, draws: Draws, table: Table, probability) -> xr.Dataset:

@@ -1,26 +1,33 @@
 """Scenes from images and gridded files, and segments into files, by their extension."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesgmm.atomic import check_writable_folder, replacing
+from bayesgmm.atomic import check_writable_folder, replacing, replacing_folder
+from bayesgmm.decision import MISSING
+from bayesgmm.dims import FEATURE, NOISE
 from bayesgmm.errors import InputError
-from bayesgmm.plots._style import component_colour
+from bayesgmm.geotiff import NODATA, read_tags, write_tags
+from bayesgmm.plots._style import NEUTRAL, component_colour
+from bayesgmm.tiff import read_tiff
 
-MISSING_COLOUR = 255
-"""Place in the palette of pixels without a label."""
+MISSING_COLOUR, NOISE_COLOUR = 255, 254
+"""Places in the palette of pixels without a label, and of noise."""
 NETCDF = "h5netcdf"
 
 
-def _read_image(path: Path) -> np.ndarray:
-    """Return an image as an array (height, width[, bands]); clear pixels are NaN."""
-    from PIL import Image, UnidentifiedImageError
+def _read_picture(path: Path) -> np.ndarray:
+    """Return a picture as an array (height, width[, bands]); clear pixels are NaN."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
+            _refuse_loss(image, path)
+            image = ImageOps.exif_transpose(image)
             if image.mode == "P":
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")
             pixels, bands = np.asarray(image), image.getbands()
@@ -28,14 +35,34 @@ def _read_image(path: Path) -> np.ndarray:
         raise ValueError("no image that can be read") from error
     if bands[-1] != "A":
         return pixels
-    colours, clear = pixels[..., :-1], pixels[..., -1] == 0
-    colours = colours[..., 0] if colours.shape[-1] == 1 else colours
-    return colours if not clear.any() else _without(colours, clear)
+    return _without(pixels[..., :-1], pixels[..., -1] == 0)
 
 
-def _without(colours: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    seen = ~clear if colours.ndim == 2 else ~clear[..., None]
-    return np.where(seen, colours, np.nan)
+def _refuse_loss(image: Any, path: Path) -> None:
+    """Refuse colours of 16 bits, of which Pillow would leave 8."""
+    told = [str(tile.args) for tile in image.tile]
+    if len(image.getbands()) > 1 and any("16" in args for args in told):
+        raise InputError(
+            "SCENE",
+            "have 8 bits a colour, or one band, if it is a picture",
+            f"{path.name} with 16",
+            "Write it as TIFF or NetCDF, which are read as they are.",
+        )
+
+
+def _without(values: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Return values (height, width[, bands]), NaN where clear."""
+    if clear.any():
+        values = np.where(clear[..., None], np.nan, values)
+    return values[..., 0] if values.shape[-1] == 1 else values
+
+
+def _read_tiff(path: Path) -> xr.DataArray:
+    """Return all bands, with coordinates and `nodata` if the file tells them."""
+    found = read_tiff(path)
+    values = _without(found.values, found.clear)
+    told = read_tags(found.tags, found.clear.shape)
+    return xr.DataArray(values, dims=("y", "x", FEATURE)[: values.ndim], **told)
 
 
 def _read_grid(open_, **settings: Any):
@@ -51,10 +78,13 @@ def _read_grid(open_, **settings: Any):
 
 
 _READERS = {
-    **dict.fromkeys((".png", ".tif", ".tiff"), _read_image),
+    **dict.fromkeys((".png", ".jpg", ".jpeg"), _read_picture),
+    **dict.fromkeys((".tif", ".tiff"), _read_tiff),
     ".nc": _read_grid(xr.open_dataset, engine=NETCDF, mask_and_scale=True),
     ".zarr": _read_grid(xr.open_zarr),
 }
+
+_UNREADABLE = (OSError, ValueError, ImportError, KeyError, SyntaxError, zlib.error)
 
 
 def read_scene_file(path: Path) -> Any:
@@ -79,7 +109,9 @@ def read_scene_file(path: Path) -> Any:
         )
     try:
         return reader(path)
-    except (OSError, ValueError, ImportError, KeyError) as error:
+    except InputError:
+        raise
+    except _UNREADABLE as error:
         raise InputError(
             "SCENE",
             f"be a readable {path.suffix} file",
@@ -92,8 +124,28 @@ def _write_netcdf(segments: xr.Dataset, path: Path) -> None:
     segments.to_netcdf(path, engine=NETCDF)
 
 
-def _write_labels(segments: xr.Dataset, path: Path) -> None:
-    """Write labels as an image, each component in its colour, the missing clear."""
+def _write_zarr(segments: xr.Dataset, path: Path) -> None:
+    segments.to_zarr(path, zarr_format=2)  # which more programs read
+
+
+def _write_picture(segments: xr.Dataset, path: Path) -> None:
+    """Write labels, each component in its colour, the missing clear."""
+    _picture(segments).save(path, transparency=MISSING_COLOUR)
+
+
+def _write_tiff(segments: xr.Dataset, path: Path) -> None:
+    """Write the same, with where it is."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    image, told = _picture(segments), ImageFileDirectory_v2()
+    for number, value in write_tags(segments["label"]).items():
+        told[number] = value
+    told[NODATA] = str(MISSING_COLOUR)
+    image.save(path, tiffinfo=told, compression="tiff_adobe_deflate")
+
+
+def _picture(segments: xr.Dataset) -> Any:
+    """Return labels as an image with a palette."""
     from PIL import Image
 
     label = segments["label"].values
@@ -104,13 +156,22 @@ def _write_labels(segments: xr.Dataset, path: Path) -> None:
             f"labels of shape {label.shape}",
             "For example `segments.nc`.",
         )
-    image = Image.fromarray(np.where(label < 0, MISSING_COLOUR, label).astype(np.uint8))
-    colours = [component_colour(k) for k in range(MISSING_COLOUR + 1)]
+    places = np.where(label == NOISE, NOISE_COLOUR, label)
+    places = np.where(label == MISSING, MISSING_COLOUR, places)
+    image = Image.fromarray(places.astype(np.uint8))
+    colours = [component_colour(k) for k in range(NOISE_COLOUR)]
+    colours += [NEUTRAL, NEUTRAL]
     image.putpalette([int(c[i : i + 2], 16) for c in colours for i in (1, 3, 5)])
-    image.save(path, transparency=MISSING_COLOUR)
+    return image
 
 
-_WRITERS = {".nc": _write_netcdf, ".png": _write_labels}
+_WRITERS: dict[str, tuple[Any, Any]] = {
+    ".nc": (replacing, _write_netcdf),
+    ".zarr": (replacing_folder, _write_zarr),
+    ".png": (replacing, _write_picture),
+    **dict.fromkeys((".tif", ".tiff"), (replacing, _write_tiff)),
+}
+"""By extension: how an old file goes, and who writes the new one."""
 
 
 def check_segments_file(path: Path) -> None:
@@ -120,12 +181,13 @@ def check_segments_file(path: Path) -> None:
             "--out",
             f"end in {', '.join(_WRITERS)}",
             repr(path.name),
-            "Of an image only labels are written, of .nc all there is.",
+            "Of an image only labels are written, of .nc and .zarr all there is.",
         )
     check_writable_folder(path.parent, "--out")
 
 
 def write_segments(segments: xr.Dataset, path: Path) -> None:
     """Write all maps, or of an image only labels; an old file goes in one step."""
-    with replacing(path) as beside:
-        _WRITERS[path.suffix.lower()](segments, beside)
+    replace, write = _WRITERS[path.suffix.lower()]
+    with replace(path) as beside:
+        write(segments, beside)

@@ -6,53 +6,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesgmm._typing import Floats
+from bayesgmm.decision import MISSING
 from bayesgmm.dims import COMPONENT, NOISE, NOISE_NAME
 from bayesgmm.errors import InputError
 from bayesgmm.membership import VARIABLES
 from bayesgmm.naming import component_name
 
-MISSING = -9999
-"""The label where data are missing, which files declare as the fill value."""
 POINT = ("label", "probability", "entropy", "margin")
 """What a fit by EM says, which takes its parameters for the truth."""
 DRAWN = ("probability_sd", "assignment_entropy", "parameter_entropy")
 """What only draws can add."""
-
-
-def decide(probability: Floats) -> tuple[Any, Floats]:
-    """Choose the likeliest component, for many places at once.
-
-    Parameters
-    ----------
-    probability : array of shape (n_components, ...)
-        NaN or zeros where missing.
-
-    Returns
-    -------
-    label : array of int
-        The first of the highest; `MISSING` where there is none.
-    margin : array
-        Highest less second-highest; NaN where missing.
-    """
-    label = np.zeros(probability.shape[1:], np.int16)
-    top, second = probability[0], np.zeros_like(probability[0])
-    for k in range(1, len(probability)):
-        new = probability[k]
-        label[new > top] = k
-        second = np.maximum(second, np.minimum(new, top))
-        top = np.maximum(top, new)
-    missing, margin = ~(top > 0.0), top - second
-    label[missing], margin[missing] = MISSING, np.nan
-    return label, margin
-
-
-def entropy_of(probability: Floats) -> Floats:
-    """Return the entropy over the first axis, in nats."""
-    total = np.zeros_like(probability[0])
-    for p in probability:
-        total -= p * np.log(np.where(p > 0.0, p, 1.0))
-    return total
 
 
 def component_names(components: Any, *, noisy: bool) -> np.ndarray:

@@ -9,16 +9,11 @@ from scipy.ndimage import gaussian_filter
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_number
+from bayesgmm.decision import decide, entropy_of
 from bayesgmm.dims import COMPONENT
 from bayesgmm.errors import InputError, did_you_mean
 from bayesgmm.scenes import grid_mapping
-from bayesgmm.segments import (
-    check_segments,
-    decide,
-    entropy_of,
-    name_variables,
-    number_noise,
-)
+from bayesgmm.segments import check_segments, name_variables, number_noise
 
 
 def smooth(

@@ -397,7 +397,7 @@ class TestSegment:
             (["-o", "l.png"], "`--by` must be given, or `-k`, and not both"),
             (["-o", "l.png", "-k", "2", "--by", "x.nc"], "got both"),
             (["-o", "l.png", "-k", "1-3"], "be one number for a scene"),
-            (["-o", "l.jpg", "-k", "2"], "end in .nc, .png"),
+            (["-o", "l.jpg", "-k", "2"], "end in .nc, .zarr, .png"),
             (["-o", "l.png", "--by", "no.nc"], "be a NetCDF file of draws"),
         ],
     )
@@ -416,7 +416,7 @@ class TestSegment:
             ("s.png", None, "be a file that exists"),
             ("s.png", "nonsense", "be a readable .png file"),
             ("s.nc", "nonsense", "be a readable .nc file"),
-            ("s.jp2", "nonsense", "`SCENE` must end in .png, .tif"),
+            ("s.jp2", "nonsense", "`SCENE` must end in .png, .jpg"),
         ],
     )
     def test_what_is_no_scene_is_one_line(self, tmp_path, name, content, message):

@@ -9,7 +9,7 @@ import xarray as xr
 from conftest import GOLDEN
 
 import bayesgmm as bg
-from bayesgmm import segmentation
+from bayesgmm import segmenter
 from bayesgmm.errors import InputError
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}  # maps are float32
@@ -124,9 +124,9 @@ def test_labels_have_their_names_in_files(scene, fitted, tmp_path):
 def test_blocks_and_equal_pixels_change_nothing(
     scene, posterior, segments, monkeypatch
 ):
-    monkeypatch.setattr(segmentation, "BLOCK_ROWS", 400)
+    monkeypatch.setattr(segmenter, "BLOCK_ROWS", 400)
     xr.testing.assert_identical(bg.segment(scene, posterior, "band"), segments)
-    monkeypatch.setattr(segmentation, "MANY_DRAWS", 10**9)
+    monkeypatch.setattr(segmenter, "MANY_DRAWS", 10**9)
     xr.testing.assert_allclose(bg.segment(scene, posterior, "band"), segments)
     grey = (scene.isel(band=[0]) // 8).drop_vars("band")
     pixels = {name: scenes.LAND[name] for name in scenes.LAND}
@@ -134,7 +134,7 @@ def test_blocks_and_equal_pixels_change_nothing(
     pixels["covariances"] = np.array(pixels["covariances"])[:, :1, :1] / 64
     one = scenes.posterior(truth=pixels, names=["x0"])
     slow = bg.segment(grey, one, "band")
-    monkeypatch.setattr(segmentation, "MANY_DRAWS", 1)
+    monkeypatch.setattr(segmenter, "MANY_DRAWS", 1)
     xr.testing.assert_allclose(bg.segment(grey, one, "band"), slow)
 
 
@@ -146,9 +146,9 @@ def test_a_bar_for_many_blocks(scene, fitted, monkeypatch):
             bars.append((number, total, show))
             yield item
 
-    monkeypatch.setattr(segmentation, "track", track)
+    monkeypatch.setattr(segmenter, "track", track)
     for many, shown in ((10, False), (3, True)):
-        monkeypatch.setattr(segmentation, "MANY_BLOCKS", many)
+        monkeypatch.setattr(segmenter, "MANY_BLOCKS", many)
         bg.segment(scene, fitted, "band")
         assert bars == [(n, 4, shown) for n in range(4)]
         bars.clear()

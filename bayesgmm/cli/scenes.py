@@ -19,10 +19,15 @@ from bayesgmm.cli.common import (
 def segment(
     scene: Annotated[
         Path,
-        typer.Argument(metavar="SCENE", help="Image (.png, .tif), .nc or .zarr."),
+        typer.Argument(metavar="SCENE", help="Image (.png, .jpg, .tif), .nc or .zarr."),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="All maps as .nc, or labels as .png.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="All maps as .nc or .zarr; labels as .png, or .tif with coordinates.",
+        ),
     ],
     n_components: Annotated[
         str | None,

@@ -26,6 +26,7 @@ from bayesgmm.plots._style import (
     open_grid,
     wrap,
 )
+from bayesgmm.spacing import even_steps
 
 LABEL = "label"
 MAPS = (LABEL, "entropy", "parameter_entropy")
@@ -205,14 +206,11 @@ def _are_numbered(values: xr.DataArray, dim: Any) -> bool:
 
 def _edges(values: xr.DataArray, dim: Any) -> tuple[float, float] | None:
     """Return where the first pixel begins and the last ends, if steps are even."""
-    if dim not in values.coords or values.coords[dim].dtype.kind not in "iuf":
+    told = even_steps(values, dim)
+    if told is None:
         return None
-    centres = values.coords[dim].values.astype(np.float64)
-    steps = np.diff(centres)
-    if not len(steps) or not np.allclose(steps, steps.mean(), rtol=1e-3, atol=0):
-        return None
-    half = steps.mean() / 2
-    return float(centres[0] - half), float(centres[-1] + half)
+    first, step = told
+    return first - step / 2, first + step * (values.sizes[dim] - 0.5)
 
 
 def _axis_name(values: xr.DataArray, axis: int) -> str:
