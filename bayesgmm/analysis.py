@@ -139,7 +139,8 @@ class Analysis:
         """
         saved = read_saved(directory)
         em = GaussianMixture.load(saved.em)
-        table = observations_of(saved.posterior, em.parameters_.feature_names)
+        names = em.parameters_.feature_names
+        table = observations_of(saved.posterior, names, gappy=True)
         settings = saved.settings
         return cls(
             data=table,
@@ -158,9 +159,13 @@ class Analysis:
 
 def priors_of(table: Table, em, settings) -> Priors:
     """Return the default priors of a sampler."""
-    kind = kind_of_priors(settings["method"])
-    k = em.parameters_.n_components
-    return default_priors(table, k, settings["covariance_type"], kind=kind)
+    return default_priors(
+        table,
+        em.parameters_.n_components,
+        settings["covariance_type"],
+        kind=kind_of_priors(settings["method"]),
+        missing=em.missing,
+    )
 
 
 def tellings(em, posterior, table: Table, described: Any, seed: int) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def compare(
     """
     draws = read_draws(posterior)
     parameters = matching_parameters(em, draws)
-    table = observations_of(posterior, draws.feature_names, X)
+    table = observations_of(posterior, draws.feature_names, X, gappy=True)
     matched = match(posterior, parameters, table)
     shares = responsibilities_of(
         table.values, draws.only(parameters), allowed_of(matched, table)

@@ -11,20 +11,16 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
-
 from bayesgmm.analysis import Analysis, priors_of, tellings
-from bayesgmm.arguments import check_count, check_seed
-from bayesgmm.em import Status
+from bayesgmm.arguments import check_choice, check_count, check_seed
+from bayesgmm.chosen_fit import choose_fit
 from bayesgmm.errors import InputError
-from bayesgmm.estimator import GaussianMixture
-from bayesgmm.fitting import build_objective
 from bayesgmm.marginal.model import build_model
 from bayesgmm.partition_stability import Stability, partition_stability
 from bayesgmm.profile_columns import read_columns
 from bayesgmm.progress import announce
 from bayesgmm.sampling import kind_of_priors, sample
-from bayesgmm.validation import Table, check_table
+from bayesgmm.validation import MISSING, Table, check_table
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
 
@@ -34,6 +30,8 @@ def fit(
     n_components: int | Iterable[int],
     covariance_type: str = "full",
     *,
+    prior: Any = None,
+    missing: str = "error",
     method: str = "nuts",
     draws: int = 1000,
     chains: int = 4,
@@ -53,6 +51,11 @@ def fit(
         likelihood can be as high as one likes.
     covariance_type : str
         As in `GaussianMixture`.
+    prior : None, "default", "mclust" or ConjugatePrior
+        Of EM, as in `GaussianMixture`. Without one, a likelihood may have no maximum:
+        if so, EM takes the default one after all, with a warning.
+    missing : {"error", "fiml"}
+        "fiml" uses rows with missing values, for what was observed of them.
     method : str, default "nuts"
         A sampler of a known number of components; see `sample`. Priors are the default
         ones of this sampler.
@@ -77,19 +80,29 @@ def fit(
     ------
     InputError
         If the data or an argument cannot be used.
+
+    Warns
+    -----
+    CollapseWarning
+        If EM found no maximum of the likelihood for the number of components used, or
+        for any above one.
     """
-    table, seed = check_table(X), check_seed(random_seed)
+    check_choice("missing", missing, MISSING)
+    table, seed = check_table(X, missing), check_seed(random_seed)
     described = _check_described(describe, table)
     check_count("n_refits", n_refits, at_least=0)
     kind_of_priors(method)  # refuses unknown methods
     candidates = _candidates(n_components)
     watch = _Stopwatch()
     with watch("EM"), announce("Fitting by EM", progress):
-        em, selection = _fit_em(table, candidates, covariance_type, seed)
+        how = {"covariance_type": covariance_type, "prior": prior, "missing": missing}
+        em, selection = choose_fit(table, candidates, how | {"random_state": seed})
     k = em.parameters_.n_components
     settings = {
         "n_components": candidates if len(candidates) > 1 else k,
         "covariance_type": covariance_type,
+        "prior": em.prior if isinstance(em.prior, str | None) else str(em.prior),
+        "missing": missing,
         "method": method,
         "draws": draws,
         "chains": chains,
@@ -97,7 +110,9 @@ def fit(
     }
     with watch("model"):
         priors = priors_of(table, em, settings)
-        model = build_model(table, k, covariance_type, priors=priors, init=em)
+        model = build_model(
+            table, k, covariance_type, priors=priors, init=em, missing=missing
+        )
     with watch("sampling"):
         posterior = sample(
             model,
@@ -156,39 +171,6 @@ def _candidates(n_components):
             "n_components", "name a number", "none", "For example `range(1, 7)`."
         )
     return [check_count("n_components", n_components)]
-
-
-def _fit_em(table, candidates, covariance_type, seed):
-    """Fit every candidate; return the best by BIC, and a table if there are several."""
-    settings = {"covariance_type": covariance_type, "random_state": seed}
-    build_objective(GaussianMixture(candidates[-1], **settings), table, None)
-    fits = [GaussianMixture(k, **settings).fit(table) for k in candidates]
-    rows = [
-        {
-            "n_components": em.n_components,
-            "log_likelihood": em.log_likelihood_,
-            "bic": em.bic(table),
-            "em": _describe_end(em),
-        }
-        for em in fits
-    ]
-    # A component without spread makes the likelihood as high as one likes.
-    best = min(
-        range(len(fits)), key=lambda i: (_is_degenerate(fits[i]), rows[i]["bic"])
-    )
-    selection = pd.DataFrame(rows).set_index("n_components")
-    return fits[best], selection if len(candidates) > 1 else None
-
-
-def _is_degenerate(em):
-    """Tell whether a component of the fit is no group, but a few rows or ties."""
-    return em.status_ is Status.COLLAPSED or em.restarts_.spurious
-
-
-def _describe_end(em):
-    if em.status_ is not Status.COLLAPSED and em.restarts_.spurious:
-        return "spurious"
-    return em.status_.name.lower().replace("_", " ")
 
 
 class _Stopwatch:

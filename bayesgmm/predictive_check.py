@@ -12,10 +12,12 @@ from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_probability, check_seed
 from bayesgmm.dims import FEATURE
 from bayesgmm.errors import InputError
+from bayesgmm.imputation import impute
 from bayesgmm.intervals import INTERVAL_PROBABILITY, equal_tails
-from bayesgmm.kept import fitted_observations, weights_of
+from bayesgmm.kept import allowed_of, fitted_observations, weights_of
 from bayesgmm.kernels.reduce import log_likelihood_draws
 from bayesgmm.label_draws import evenly
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior import Draws, read_draws
 
 N_DRAWS = 200
@@ -48,7 +50,7 @@ def predictive_check(
         Draws of a mixture; they need not be relabelled.
     X : array-like of shape (n_observations, n_features) or data frame, optional
         The observations of the fit, by default those that the posterior holds. Without
-        missing values and sample weights.
+        sample weights.
     n_draws : int, optional
         Data sets to draw, from evenly spread draws: by default 200, fewer of very many
         rows.
@@ -68,13 +70,14 @@ def predictive_check(
         share of replicates that are higher than the data, half of those that are equal.
         Near 0 or 1 the model does not make such data. `distance` and `mean log density`
         depend on the draw: ``observed`` is their mean, and ``p`` compares the two
-        draw by draw.
+        draw by draw. So do all statistics of data with missing values, which every draw
+        fills in anew [2]_: what is missing speaks neither for nor against the model.
 
     Raises
     ------
     InputError
-        If rows are missing values or weighted, `X` is not what was fitted, or an
-        argument is wrong.
+        If rows are weighted, or labelled and missing values, `X` is not what was
+        fitted, or an argument is wrong.
 
     Notes
     -----
@@ -87,6 +90,9 @@ def predictive_check(
     ----------
     .. [1] A. Gelman, X.-L. Meng, H. Stern (1996), *Posterior predictive assessment of
        model fitness via realized discrepancies*, Statistica Sinica 6:733-760.
+    .. [2] A. Gelman, I. Van Mechelen, G. Verbeke, D. F. Heitjan, M. Meulders (2005),
+       *Multiple imputation for model checking: completed-data plots with missing and
+       latent data*, Biometrics 61:74-85.
 
     Examples
     --------
@@ -102,7 +108,9 @@ def predictive_check(
     draws = read_draws(posterior)
     table = fitted_observations(posterior, draws.feature_names, X)
     values = np.asarray(table.values, dtype=np.float64)
-    _check_plain(values, weights_of(posterior, table))
+    gappy = bool(np.isnan(values.min()))
+    labelled_gaps = gappy and allowed_of(posterior, table) is not None
+    _check_plain(weights_of(posterior, table), labelled_gaps=labelled_gaps)
     most = min(N_DRAWS, draws.n_samples, max(1, MOST_NUMBERS // values.size))
     shape = (1, draws.n_samples, values.shape[0])
     kept = draws.take(evenly(shape, most if n_draws is None else n_draws, N_DRAWS))
@@ -124,13 +132,13 @@ def predictive_check(
     return pd.DataFrame(columns, index).iloc[[*order, len(index) - 1]]
 
 
-def _check_plain(values: Floats, weight: Floats) -> None:
-    if np.isnan(values).any():
+def _check_plain(weight: Floats, *, labelled_gaps: bool) -> None:
+    if labelled_gaps:
         raise InputError(
             "X",
-            "have no missing values",
-            f"{np.isnan(values).sum()}",
-            "There is no such check of rows with gaps yet.",
+            "have no missing values where labels are known",
+            "both",
+            "There is no such check yet: fit without labels, or complete rows.",
         )
     if not (weight == 1.0).all():
         raise InputError(
@@ -144,7 +152,14 @@ def _check_plain(values: Floats, weight: Floats) -> None:
 def _compare(values: Floats, draws: Draws, s: int, rng) -> tuple[Floats, Floats]:
     """Return all statistics of the data and of rows drawn from the s-th mixture."""
     one = draws.take([s])
-    return _statistics(values, one), _statistics(_replicate(one, len(values), rng), one)
+    whole = impute(_mixture(one), values, rng)
+    return _statistics(whole, one), _statistics(_replicate(one, len(values), rng), one)
+
+
+def _mixture(one: Draws) -> MixtureParameters:
+    weights = one.weights[0] / one.weights[0].sum()
+    parts = weights, one.means[0], one.covariances[0]
+    return MixtureParameters(*parts, "full", one.feature_names)
 
 
 def _replicate(one: Draws, n: int, rng) -> Floats:

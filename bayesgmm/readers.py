@@ -1,6 +1,5 @@
 """Tables from files and into files, by their extension."""
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,42 +8,19 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.atomic import check_writable_folder, replacing
+from bayesgmm.csv_files import read_csv
 from bayesgmm.errors import InputError, did_you_mean
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV file; refuse one whose first line does not name the columns."""
-    try:
-        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            frame = pd.read_csv(path, index_col=False)
-    except pd.errors.ParserWarning:
-        raise InputError(
-            "DATA",
-            "have a name in its first line for every column",
-            f"more numbers in a line of {path.name} than names",
-            "Name every column; separate them by commas and decimals by points.",
-        ) from None
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
-    if len(first) and all(map(_is_number, first)):
-        raise InputError(
-            "DATA",
-            "have the names of the columns in its first line",
-            f"numbers ({', '.join(first[:3])})",
-            "Add a first line with names that are no numbers.",
-        )
-    return frame
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
-
+from bayesgmm.table_checks import (
+    check_measured,
+    check_names,
+    check_numbers,
+    is_unnamed,
+)
 
 _READERS = {
-    ".csv": _read_csv,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".txt": read_csv,
     ".parquet": pd.read_parquet,
     ".pq": pd.read_parquet,
 }
@@ -68,12 +44,13 @@ def read_table(
     Parameters
     ----------
     path : path
-        Ends in .csv, .parquet or .pq.
+        Ends in .csv, .tsv, .txt, .parquet or .pq.
     columns : sequence of str, optional
-        Which to keep, default all; text among them is refused. ``"log spend"`` is the
-        natural logarithm of ``spend``.
+        Which to keep, default all; text among them is refused, and of all columns also
+        numbers that only count or name the rows. ``"log spend"`` is the natural
+        logarithm of ``spend``.
     rows : str, optional
-        Column with the names of the rows.
+        Column with the names of the rows, default a first column without a name.
     argument : str
         What `columns` are called where they are refused.
 
@@ -81,7 +58,8 @@ def read_table(
     ------
     InputError
         If the file is missing, cannot be read, is empty, does not name its columns or
-        has text in `columns`, or a logarithm is wanted of numbers that have none.
+        has no measurements in `columns`, or a logarithm is wanted of numbers that have
+        none.
     """
     path = Path(path)
     frame = _read(path)
@@ -95,10 +73,15 @@ def read_table(
     if rows is not None:
         _check_present([rows], frame, "--rows", path)
         frame = frame.set_index(rows)
+    elif len(frame.columns) > 1 and is_unnamed(frame.columns[0]):
+        frame = frame.set_index(frame.columns[0]).rename_axis(None)
+    frame = frame.drop(columns=_empty_and_unnamed(frame))
     if columns is not None:
         frame = _choose(frame, columns, argument, path)
-    _check_names(frame)
-    _check_numbers(frame)
+    check_names(frame)
+    check_numbers(frame)
+    if columns is None:
+        check_measured(frame)
     return frame
 
 
@@ -194,30 +177,6 @@ def _read(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def _check_names(frame: pd.DataFrame) -> None:
-    """Refuse columns without a name, which are row numbers that were saved along."""
-    unnamed = [j for j, name in enumerate(frame) if str(name).startswith("Unnamed: ")]
-    if unnamed:
-        raise InputError(
-            "DATA",
-            "have a name for every column used",
-            f"none for column {unnamed[0]}, counted from 0",
-            "Save the table without its row numbers, or choose by `--columns`.",
-        )
-
-
-def _check_numbers(frame: pd.DataFrame) -> None:
-    numeric = frame.select_dtypes(["number", "bool"]).columns
-    text = [str(name) for name in frame.columns if name not in numeric]
-    if text:
-        advice = (
-            f"Choose others with `--columns {','.join(map(str, numeric))}`."
-            if len(numeric)
-            else "If the numbers are not separated by commas, export the file again."
-        )
-        raise InputError(
-            "DATA",
-            "have numbers in every column used",
-            f"text in column {', '.join(map(repr, text))}",
-            advice,
-        )
+def _empty_and_unnamed(frame: pd.DataFrame) -> list[Any]:
+    """Return what separators at the end of lines leave behind."""
+    return [x for x in frame if is_unnamed(x) and frame[x].isna().all()]

@@ -89,6 +89,7 @@ ROWS = {
     "H telling": [
         "combine",
         "compare",
+        "csv_files",
         "diagnose",
         "diagnosis",
         "files",
@@ -99,12 +100,14 @@ ROWS = {
         "sentences",
         "stacking",
         "story story_checks story_groups",
+        "table_checks",
     ],
     "I front": [
         "__init__",
         "analysis",
         "areas",
         "bridge",
+        "chosen_fit",
         "cli",
         "correlation",
         "datasets",

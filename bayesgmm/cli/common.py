@@ -1,5 +1,6 @@
 """What all commands share: options, refusals in one sentence, and how to answer."""
 
+import csv
 import json
 import sys
 import warnings
@@ -13,7 +14,10 @@ import typer
 BAD_INPUT, INTERRUPTED = 2, 130
 
 Data = Annotated[
-    Path, typer.Argument(metavar="DATA", help="Table of numbers, .csv or .parquet.")
+    Path,
+    typer.Argument(
+        metavar="DATA", help="Table with names in its first line, .csv or .parquet."
+    ),
 ]
 Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="That `fit` wrote its results into.")
@@ -109,7 +113,8 @@ def parse_range(text: str) -> int | range:
 
 
 def split(names: str | None) -> list[str] | None:
-    """Read "a,b"."""
+    """Read "a,b"; names with commas stand in quotes."""
     if names is None:
         return None
-    return [name.strip() for name in names.split(",") if name.strip()]
+    found = next(csv.reader([names], skipinitialspace=True), [])
+    return [name.strip() for name in found if name.strip()]

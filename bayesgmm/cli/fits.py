@@ -63,6 +63,15 @@ def fit(
     covariance_type: Annotated[
         str, typer.Option(help="full, tied, diag, spherical, or as VVE.")
     ] = "full",
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="default: keep groups of EM from shrinking onto a few or equal rows."
+        ),
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(help="fiml: use rows with empty cells, for what they have.")
+    ] = "error",
     method: Annotated[str, typer.Option(help="Sampler: nuts, gibbs, ...")] = "nuts",
     columns: Columns = None,
     describe: Annotated[
@@ -106,6 +115,8 @@ def fit(
             as_json,
             n_components=groups,
             covariance_type=covariance_type,
+            prior=prior,
+            missing=missing,
             method=method,
             describe=None
             if shown == list(X.columns)
