@@ -19,6 +19,7 @@ from bayesgmm.membership import membership
 from bayesgmm.partition_stability import Stability
 from bayesgmm.predictive_check import predictive_check
 from bayesgmm.priors import Priors, default_priors
+from bayesgmm.priors.covariances import is_conjugate_family
 from bayesgmm.profile import profile
 from bayesgmm.profile_columns import read_columns
 from bayesgmm.profile_result import Profile
@@ -158,14 +159,16 @@ class Analysis:
 
 
 def priors_of(table: Table, em, settings) -> Priors:
-    """Return the default priors of a sampler."""
-    return default_priors(
-        table,
-        em.parameters_.n_components,
-        settings["covariance_type"],
-        kind=kind_of_priors(settings["method"]),
-        missing=em.missing,
-    )
+    """Return the default priors of a sampler, such as EM has one if it does.
+
+    A density of log-normal scales is unbounded where a component shrinks onto equal
+    rows, as a likelihood is. One of inverse-Wishart covariances is not.
+    """
+    kind, family = kind_of_priors(settings["method"]), em.parameters_.family
+    if kind == "default" and em.prior is not None and is_conjugate_family(family):
+        kind = "independent"
+    k = em.parameters_.n_components
+    return default_priors(table, k, family.name, kind=kind, missing=em.missing)
 
 
 def tellings(em, posterior, table: Table, described: Any, seed: int) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _parse(text: str, separator: str, **how: Any) -> pd.DataFrame:
         )
 
 
-def _check_header(first: pd.Series) -> None:
+def _check_header(first: Any) -> None:
     """Refuse a first line of numbers."""
     names = first.dropna()
     if len(names) and all(map(_is_number, names)):
@@ -104,18 +104,18 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def _texts(frame: pd.DataFrame) -> list[pd.Series]:
+def _texts(frame: pd.DataFrame) -> list[Any]:
     """Return the cells with text, column by column."""
     names = frame.select_dtypes(exclude=["number", "bool"]).columns
     return [frame[name].dropna().astype(str).str.strip() for name in names]
 
 
-def _has_decimal_commas(cells: pd.Series) -> bool:
+def _has_decimal_commas(cells: Any) -> bool:
     numbers = cells.str.removesuffix("%").str.strip().str.fullmatch(_WITH_COMMA)
     return bool(numbers.all() and cells.str.contains(",").any())
 
 
-def _as_numbers(column: pd.Series, commas: bool) -> pd.Series:
+def _as_numbers(column: Any, commas: bool) -> pd.Series:
     """Return a column of text as numbers, if all of its cells are numbers."""
     if pd.api.types.is_numeric_dtype(column):
         return column
@@ -125,6 +125,7 @@ def _as_numbers(column: pd.Series, commas: bool) -> pd.Series:
     if commas and cells.str.fullmatch(_WITH_COMMA).all():
         cells = cells.str.replace(".", "").str.replace(",", ".")
     try:
-        return pd.to_numeric(cells).reindex(column.index)
+        numbers: Any = pd.to_numeric(cells)
     except ValueError:
         return column
+    return numbers.reindex(column.index)

@@ -177,6 +177,6 @@ def _read(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def _empty_and_unnamed(frame: pd.DataFrame) -> list[Any]:
+def _empty_and_unnamed(frame: Any) -> list[Any]:
     """Return what separators at the end of lines leave behind."""
     return [x for x in frame if is_unnamed(x) and frame[x].isna().all()]

@@ -11,7 +11,6 @@ import pandas as pd
 
 from bayesgmm.errors import InputError
 
-
 FEWEST_COUNTED = 3
 """Rows; 1 and 2 may be measurements."""
 
@@ -21,7 +20,7 @@ def is_unnamed(name: Any) -> bool:
     return str(name).startswith("Unnamed: ")
 
 
-def check_names(frame: pd.DataFrame) -> None:
+def check_names(frame: Any) -> None:
     """Refuse columns without a name."""
     unnamed = [j for j, name in enumerate(frame) if is_unnamed(name)]
     if unnamed:
@@ -33,7 +32,7 @@ def check_names(frame: pd.DataFrame) -> None:
         )
 
 
-def check_numbers(frame: pd.DataFrame) -> None:
+def check_numbers(frame: Any) -> None:
     """Refuse text, dates and other things that are no numbers."""
     numeric = list(frame.select_dtypes(["number", "bool"]).columns)
     others = [name for name in frame if name not in numeric]
@@ -46,14 +45,12 @@ def check_numbers(frame: pd.DataFrame) -> None:
         )
 
 
-def _show(column: pd.Series) -> str:
+def _show(column: Any) -> str:
     """Return the name of a column with the first cell in it that is no number."""
-    cells = column.dropna()
-    strange = cells[pd.to_numeric(cells.astype(str), errors="coerce").isna()]
-    shown = strange if len(strange) else cells
-    return (
-        f"{column.name!r} ({str(shown.iloc[0])!r})" if len(shown) else repr(column.name)
-    )
+    cells = column.dropna().astype(str)
+    strange = cells[pd.isna(pd.to_numeric(cells, errors="coerce"))]
+    example = f" ({strange.iloc[0]!r})" if len(strange) else ""
+    return f"{column.name!r}{example}"
 
 
 def _advise(numeric: list[Any]) -> str:
@@ -69,7 +66,7 @@ def _option(columns: Iterable[Any]) -> str:
     return f"--columns {shlex.quote(line.getvalue())}"
 
 
-def check_measured(frame: pd.DataFrame) -> None:
+def check_measured(frame: Any) -> None:
     """Refuse numbers of rows among columns that nobody chose."""
     counters = [name for name in frame if _numbers_rows(frame[name])]
     if not counters:
@@ -84,7 +81,7 @@ def check_measured(frame: pd.DataFrame) -> None:
     )
 
 
-def _numbers_rows(column: pd.Series) -> bool:
+def _numbers_rows(column: Any) -> bool:
     """Tell whether whole numbers count the rows, or are all different and called id."""
     whole = pd.api.types.is_integer_dtype(column) and not column.isna().any()
     if not whole or len(column) < FEWEST_COUNTED:

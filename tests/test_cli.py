@@ -88,9 +88,8 @@ def test_fit_passes_everything_on(fitted, table, tmp_path):
         "50",
         "--chains",
         "2",
-        "--columns",
-        "waiting",
     ]
+    options += ["--columns", "waiting", "--prior", "default", "--missing", "fiml"]
     result = run("fit", table, *options)
     assert result.exit_code == 0, result.output
     X, settings = fitted[0]
@@ -99,6 +98,8 @@ def test_fit_passes_everything_on(fitted, table, tmp_path):
     assert settings == {
         "n_components": range(1, 4),
         "covariance_type": "tied",
+        "prior": "default",
+        "missing": "fiml",
         "method": "gibbs",
         "describe": None,
         "n_refits": 5,

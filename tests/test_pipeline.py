@@ -6,8 +6,10 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.errors import InputError
-from bayesgmm.pipeline import _fit_em
+from bayesgmm.analysis import priors_of
+from bayesgmm.chosen_fit import choose_fit
+from bayesgmm.errors import CollapseWarning, InputError
+from bayesgmm.story import tell
 from bayesgmm.validation import check_table
 
 
@@ -150,32 +152,83 @@ def test_bad_numbers_of_components_are_refused(n_components, text):
     assert str(refused.value) == text
 
 
-@pytest.mark.filterwarnings("ignore:All 10 runs collapsed")
-@pytest.mark.parametrize(
-    ("name", "decimals", "n_components", "ends"),
-    [
-        ("galaxies", 3, 3, {3: "converged", 6: "spurious"}),
-        ("faithful", 0, 1, {1: "converged", 2: "collapsed", 6: "collapsed"}),
-    ],
-)
-def test_bic_counts_no_groups_without_spread(name, decimals, n_components, ends):
-    """Two galaxies have a variance, and rounded eruptions have none within a minute."""
-    X = check_table(bg.datasets.load(name).round(decimals))
-    em, selection = _fit_em(X, list(range(1, 7)), "full", seed=1)
+SETTINGS = {"covariance_type": "full", "random_state": 1}
+
+
+def test_bic_counts_no_groups_without_spread():
+    """Two galaxies have a variance."""
+    X = check_table(bg.datasets.load("galaxies").round(3))
+    em, selection = choose_fit(X, list(range(1, 7)), SETTINGS)
     assert selection["bic"].idxmin() == 6
-    assert em.n_components == n_components
-    assert selection["em"][list(ends)].to_dict() == ends
+    assert em.n_components == 3
+    assert selection["em"][[3, 6]].tolist() == ["converged", "spurious"]
 
 
-@pytest.mark.filterwarnings("ignore:All 10 runs collapsed")
-def test_a_collapsed_start_still_has_a_story():
+def test_one_group_is_explained_where_all_others_collapse():
+    """Rounded eruptions have no spread within a minute."""
+    X = check_table(bg.datasets.load("faithful").round(0))
+    with pytest.warns(CollapseWarning) as warned:
+        em, selection = choose_fit(X, [1, 2, 3], SETTINGS)
+    assert em.n_components == 1
+    assert selection["em"].tolist() == ["converged", "collapsed", "collapsed"]
+    (text,) = (str(each.message) for each in warned)
+    assert "One component was chosen because in every fit of 2 to 3" in text
+    share = (X.values[:, 0] == 4).mean()
+    assert f"the same value (eruptions is 4 in {share:.0%})" in text
+    regular, selection = choose_fit(X, [1, 2, 3], SETTINGS | {"prior": "default"})
+    assert regular.n_components == 3
+    assert set(selection["em"]) == {"converged"}
+
+
+def test_a_fit_without_a_maximum_gets_a_prior_and_says_so():
+    """Also the posterior, whose density has no maximum under the default either."""
     X = np.vstack([bg.datasets.load("faithful"), [[60.0, 900.0]]])
+    with pytest.warns(
+        CollapseWarning, match="With 3 .* EM found no maximum of the"
+    ) as w:
+        analysis = bg.fit(
+            X,
+            3,
+            draws=50,
+            chains=2,
+            method="gibbs",
+            n_refits=1,
+            random_seed=1,
+            progress=False,
+        )
+    assert [str(each.message).split(". ")[-1] for each in w] == [
+        "Look at the largest values, and fit logarithms of skewed columns."
+    ]
+    assert analysis.em.status_.name == "CONVERGED"
+    assert analysis.settings["prior"] == analysis.em.prior == "default"
+    settings = analysis.settings | {"method": "nuts"}
+    assert "InverseWishart" in str(priors_of(analysis.data, analysis.em, settings))
+    assert "prior='default'" in tell(analysis).command
+
+
+def test_rows_with_gaps_are_used(tmp_path):
+    """Every number of the story is there, and comes back from the folder."""
+    X = bg.datasets.load("faithful")
+    X.iloc[5:40, 1] = np.nan
+    with pytest.raises(InputError, match='or pass `missing="fiml"`'):
+        bg.fit(X, 2)
     analysis = bg.fit(
-        X, 3, draws=50, chains=2, n_refits=1, random_seed=1, progress=False
+        X,
+        2,
+        missing="fiml",
+        method="gibbs",
+        draws=50,
+        chains=2,
+        n_refits=1,
+        random_seed=1,
+        progress=False,
     )
-    assert analysis.em.status_.name == "COLLAPSED"
-    assert str(analysis).startswith("3 groups in 273 rows")
-    assert "no EM restart converged" in str(analysis.diagnosis)
+    em = bg.GaussianMixture(2, missing="fiml", random_state=1).fit(X)
+    assert analysis.em.log_likelihood_ == pytest.approx(em.log_likelihood_)
+    assert analysis.check.notna().all(axis=None)
+    assert len(analysis.comparison.observations) == 272
+    back = bg.Analysis.load(analysis.save(tmp_path / "out"))
+    assert str(back) == str(analysis)
 
 
 def test_too_many_groups_are_refused_before_fewer_are_fitted(monkeypatch):

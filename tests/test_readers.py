@@ -33,7 +33,9 @@ FILES = {
     .replace("2.25", "2.25 %")
     .replace("-3", "-3%")
     .encode(),
-    "row numbers": b",Gr\xc3\xb6\xc3\x9fe (cm),k$ %\n0,1.5,1000.25\n1,2.25,3\n2,-3,1234567\n",
+    "row numbers": "\n".join(
+        map(",".join, zip(["", "0", "1", "2"], PLAIN.splitlines(), strict=True))
+    ).encode(),
 }
 
 

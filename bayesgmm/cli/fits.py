@@ -22,6 +22,7 @@ from bayesgmm.cli.common import (
 )
 
 DEMO_FOLDER, DEMO_DATASET, DEMO_SEED = Path("bayesgmm-demo"), "faithful", 1
+FOLDER = Path("bayesgmm-results")
 # Of data sets of one's own choice, unless told otherwise.
 DEMO_GROUPS = {DEMO_DATASET: "2"}
 ANY_GROUPS = "1-6"
@@ -58,8 +59,10 @@ def demo(
 
 def fit(
     data: Data,
-    n_components: Groups,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    n_components: Groups = ANY_GROUPS,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results.")
+    ] = FOLDER,
     covariance_type: Annotated[
         str, typer.Option(help="full, tied, diag, spherical, or as VVE.")
     ] = "full",
@@ -93,13 +96,13 @@ def fit(
 ) -> None:
     """Fit a mixture to a table and write report, draws, EM and memberships.
 
-    Three groups in all columns:
+    The best of one to six groups in all columns:
 
-    [bold]bayesgmm fit customers.csv -k 3 -o results[/bold]
+    [bold]bayesgmm fit customers.csv[/bold]
 
-    The best of one to six groups in two columns, one of them as a logarithm:
+    Three groups in two columns, one of them as a logarithm, rows named by a third:
 
-    [bold]bayesgmm fit customers.csv -k 1-6 --columns "log spend,visits" --seed 1 -o results[/bold]
+    [bold]bayesgmm fit customers.csv -k 3 --columns "log spend,visits" --rows id --seed 1 -o results[/bold]
     """  # noqa: E501
     with refusals():
         from bayesgmm.readers import read_table, without_logarithms
