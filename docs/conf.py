@@ -34,7 +34,7 @@ numpydoc_show_class_members = False
 # Pages and notebooks. Notebooks have no outputs in the repository: they are run here.
 myst_heading_anchors = 3  # as on GitHub, so that links to sections work in both places
 nb_execution_mode = "cache"
-nb_execution_in_temp = True
+nb_execution_in_temp = False  # they read files of notebooks/data
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # seconds a cell
 nb_merge_streams = True

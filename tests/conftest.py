@@ -9,6 +9,7 @@ import pytest
 import synthetic
 
 GOLDEN = Path(__file__).parent / "golden"
+IMAGES = Path(__file__).parents[1] / "notebooks" / "data"
 
 
 # Shells start what runs in the background with interrupts ignored; tests send them.

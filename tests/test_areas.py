@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scenes
-from conftest import GOLDEN
+from conftest import IMAGES
 from scipy.ndimage import gaussian_filter
 
 import bayesgmm as bg
@@ -132,7 +132,7 @@ def test_connected_segments_do_not_widen_intervals(posterior):
 
 def test_thin_segments_do_not_widen_intervals():
     """The phantom's noise is independent, and its tissues are thin."""
-    held = np.load(GOLDEN / "phantom.npz")
+    held = np.load(IMAGES / "phantom.npz")
     truth = {
         "weights": [0.5805, 0.3303, 0.0447, 0.0445],
         "means": [[20.0], [48.0], [76.0], [104.0]],

@@ -6,7 +6,7 @@ import pytest
 import scenes
 import synthetic
 import xarray as xr
-from conftest import GOLDEN
+from conftest import IMAGES
 
 import bayesgmm as bg
 from bayesgmm import segmenter
@@ -204,7 +204,7 @@ def test_one_feature_needs_no_dimension():
 
 def test_a_phantom_whose_pixels_are_known():
     """A made-up scan of four tissues; limits from its exact posterior."""
-    held = np.load(GOLDEN / "phantom.npz")
+    held = np.load(IMAGES / "phantom.npz")
     image, truth = held["image"], held["labels"]
     em = bg.GaussianMixture(4, n_init=2, random_state=0).fit(image.reshape(-1, 1))
     assert em.log_likelihood_ > -42215.714  # at the parameters it was made with
