@@ -203,7 +203,14 @@ def test_one_feature_needs_no_dimension():
 
 
 def test_a_phantom_whose_pixels_are_known():
-    """A made-up scan of four tissues; limits from its exact posterior."""
+    """A made-up scan of four tissues; limits from its exact posterior.
+
+    Under the parameters that it was made with the mean entropy is 0.1049. Fits by EM of
+    other scans of the same tissues have 0.106 on average, with a standard deviation of
+    0.0056; this one has 0.0952, and its log-likelihood is 5.4 above the truth's. Mean
+    entropies of draws of the posterior are 0.0964 +- 0.0047. The limit is 1.8 standard
+    deviations wide: 7 of 100 other scans were outside.
+    """
     held = np.load(IMAGES / "phantom.npz")
     image, truth = held["image"], held["labels"]
     em = bg.GaussianMixture(4, n_init=2, random_state=0).fit(image.reshape(-1, 1))
