@@ -17,7 +17,7 @@ extensions = [
     "numpydoc",
     "myst_nb",
 ]
-exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "notebooks/data", "**/.ipynb_checkpoints"]
 templates_path = ["_templates"]
 smartquotes = False  # quotes of code are not curled
 default_role = "py:obj"  # `x` in a docstring is code, and a link where x is public
