@@ -27,3 +27,8 @@ def even_steps(array: xr.DataArray, dim: Any) -> tuple[float, float] | None:
     if not len(steps) or not np.allclose(steps, steps.mean(), rtol=1e-3, atol=0):
         return None
     return float(places[0]), float(steps.mean())
+
+
+def has_places(array: xr.DataArray) -> bool:
+    """Tell whether all coordinates are evenly spaced numbers."""
+    return all(even_steps(array, dim) is not None for dim in array.dims)

@@ -11,6 +11,7 @@ from unittest.mock import Mock
 import numpy as np
 import pandas as pd
 import pytest
+import tiffs
 import xarray as xr
 from made_up import faithful_parameters, made_up_analysis
 from PIL import Image
@@ -391,6 +392,25 @@ class TestSegment:
             assert segments["label"].attrs["flag_meanings"] == "field wood"
         expected = em.predict(table).reshape(6, 8)
         np.testing.assert_array_equal(halves, expected)
+
+    @pytest.mark.parametrize("name", ["l.tif", "l.png"])
+    def test_places_are_kept_where_a_file_can_hold_them(self, name, tmp_path):
+        """A scene whose black is equal pixels, which a prior keeps from collapsing."""
+        values = np.random.default_rng(1).integers(90, 200, (20, 30, 2))
+        values[:, :12] = 0
+        corner = (33922, tiffs.DOUBLE, [0, 0, 0, 500.0, 900.0, 0])
+        step = (33550, tiffs.DOUBLE, [10.0, 10.0, 0.0])
+        tiffs.write(tmp_path / "s.tif", values.astype("u2"), more=[corner, step])
+        options = ["-k", "2", "--prior", "default", "-o", tmp_path / name]
+        result = run("segment", tmp_path / "s.tif", *options)
+        assert result.exit_code == 0, result.output
+        assert "240 pixels in group 1" in result.output
+        assert result.stderr == ""
+        with Image.open(tmp_path / name) as image:
+            np.testing.assert_array_equal(image, values[..., 0] == 0)
+            tags = getattr(image, "tag_v2", {})
+        assert (34264 in tags) == (name == "l.tif")
+        assert ("holds no coordinates" in result.output) == (name == "l.png")
 
     @pytest.mark.parametrize(
         ("options", "message"),

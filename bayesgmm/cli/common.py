@@ -38,6 +38,13 @@ Columns = Annotated[
         help="Columns to use, default all; 'log A' is the logarithm of A.",
     ),
 ]
+Family = Annotated[str, typer.Option(help="full, tied, diag, spherical, or as VVE.")]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        help="default: keep groups of EM from shrinking onto a few or equal rows."
+    ),
+]
 Rows = Annotated[
     str | None, typer.Option(metavar="A", help="Column with the names of the rows.")
 ]

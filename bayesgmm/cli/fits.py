@@ -8,9 +8,11 @@ import typer
 from bayesgmm.cli.common import (
     Columns,
     Data,
+    Family,
     Folder,
     Groups,
     Json,
+    Prior,
     Quiet,
     Rows,
     Seed,
@@ -63,15 +65,8 @@ def fit(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the results.")
     ] = FOLDER,
-    covariance_type: Annotated[
-        str, typer.Option(help="full, tied, diag, spherical, or as VVE.")
-    ] = "full",
-    prior: Annotated[
-        str | None,
-        typer.Option(
-            help="default: keep groups of EM from shrinking onto a few or equal rows."
-        ),
-    ] = None,
+    covariance_type: Family = "full",
+    prior: Prior = None,
     missing: Annotated[
         str, typer.Option(help="fiml: use rows with empty cells, for what they have.")
     ] = "error",

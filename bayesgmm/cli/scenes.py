@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from bayesgmm.cli.common import (
+    Family,
     Json,
+    Prior,
     Quiet,
     Seed,
     answer,
@@ -44,9 +46,8 @@ def segment(
             metavar="FIT", help="Or take a fit: its folder, em.json or posterior.nc."
         ),
     ] = None,
-    covariance_type: Annotated[
-        str, typer.Option(help="full, tied, diag, spherical, or as VVE.")
-    ] = "full",
+    covariance_type: Family = "full",
+    prior: Prior = None,
     feature_dim: Annotated[
         str | None, typer.Option(help="Dimension of the features, such as band.")
     ] = None,
@@ -73,12 +74,13 @@ def segment(
             write_segments,
         )
         from bayesgmm.segmentation import segment as segment_scene
+        from bayesgmm.spacing import has_places
 
         check_segments_file(out)
         groups = _check_one(n_components, by)
         data = read_scene_file(scene)
         mixture = (
-            _fit(data, groups, covariance_type, feature_dim, nodata, seed)
+            _fit(data, groups, covariance_type, prior, feature_dim, nodata, seed)
             if by is None
             else read_mixture(by)
         )
@@ -89,6 +91,8 @@ def segment(
         write_segments(segments, out)
         counts = _count(segments)
         lines = [f"{count:12,} pixels in {name}" for name, count in counts.items()]
+        if out.suffix.lower() == ".png" and has_places(segments["label"]):
+            lines.append("A .png holds no coordinates; .tif, .nc and .zarr do.")
         text = "\n".join([*lines, f"Segments: {out}"])
         answer(text, {"pixels": counts, "segments": out}, quiet, as_json)
 
@@ -115,7 +119,7 @@ def _check_one(n_components: str | None, by: Path | None) -> int | None:
     return groups
 
 
-def _fit(data, groups, covariance_type, feature_dim, nodata, seed) -> Any:
+def _fit(data, groups, covariance_type, prior, feature_dim, nodata, seed) -> Any:
     """Fit to the pixels that are not missing."""
     import pandas as pd
 
@@ -128,7 +132,8 @@ def _fit(data, groups, covariance_type, feature_dim, nodata, seed) -> Any:
     rows = scene.array.transpose(..., scene.feature_dim).values
     rows = rows.reshape(-1, len(names))
     rows = rows[scene.usable(rows)]
-    em = GaussianMixture(groups, covariance_type=covariance_type, random_state=seed)
+    em = GaussianMixture(groups, covariance_type=covariance_type, prior=prior)
+    em.set_params(random_state=seed)
     return em.fit(pd.DataFrame(rows, columns=names) if are_named(names) else rows)
 
 
