@@ -2,14 +2,15 @@
 
     python -m benchmarks.membership_coverage [n_samples]
 
-The samples are those of `benchmarks.coverage`. Posteriors are drawn by Gibbs under the
-default priors, and components are named after the truth by ECR. Intervals are said to
-hold 90 %: the probability that each row has under the true parameters (also of rows in
-doubt alone, where it is under 90 % for both components), and, of the first component,
-the number of its rows, their mean in the first feature, the mean of the population, and
-their mean in a column that was not fitted and differs between components by one of its
-standard deviations. Labels are given where at most 5 % are expected to be wrong; the
-last column is the share of wrong ones among all that were given in all samples.
+The mixtures are those of `benchmarks.coverage` in two features. Posteriors are drawn by
+Gibbs under the default priors, and components are named after the truth by ECR.
+Intervals are said to hold 90 %: the probability that each row has under the true
+parameters (also of rows in doubt alone, where it is under 90 % for both components),
+and, of the first component, the number of its rows, their mean in the first feature,
+the mean of the population, and their mean in a column that was not fitted and differs
+between components by one of its standard deviations. Labels are given where at most 5 %
+are expected to be wrong; the last column is the share of wrong ones among all that were
+given in all samples.
 
 Stars mark coverages that are further from 90 % than Monte Carlo errors of as many
 samples explain. Were all exact, there would be any star with the probability
@@ -23,9 +24,11 @@ import pandas as pd
 from scipy.special import stdtrit
 
 import bayesgmm as bg
-from benchmarks.coverage import DISTANCES, SIZES, draw, mixture
+from benchmarks.coverage import draw, mixture
 
 N_SAMPLES = 120
+SIZES = (100, 500, 2000)
+DISTANCES = {"apart": 6.0, "overlapping": 2.0}
 SURE, HELD, FALSE_ALARM = 0.9, 0.9, 0.05
 SETTINGS = {"method": "gibbs", "draws": 250, "tune": 250, "chains": 2}
 BY_ROW = ("memberships", "in doubt")
