@@ -37,11 +37,15 @@ def check_numbers(frame: Any) -> None:
     numeric = list(frame.select_dtypes(["number", "bool"]).columns)
     others = [name for name in frame if name not in numeric]
     if others:
+        measured = [name for name in numeric if not _numbers_rows(frame[name])]
         raise InputError(
             "DATA",
             "have numbers in every column used",
             f"something else in column {', '.join(_show(frame[x]) for x in others)}",
-            _advise(numeric),
+            f"Choose others, `{_option(measured)}`, or see that nothing but digits is in "
+            "cells, and nothing at all where a value is missing."
+            if measured
+            else "Write decimals with points, and nothing but digits into cells.",
         )
 
 
@@ -51,12 +55,6 @@ def _show(column: Any) -> str:
     strange = cells[pd.isna(pd.to_numeric(cells, errors="coerce"))]
     example = f" ({strange.iloc[0]!r})" if len(strange) else ""
     return f"{column.name!r}{example}"
-
-
-def _advise(numeric: list[Any]) -> str:
-    if not numeric:
-        return "Write decimals with points, and nothing but digits into cells."
-    return f"Empty such cells, or choose other columns: `{_option(numeric)}`."
 
 
 def _option(columns: Iterable[Any]) -> str:

@@ -77,9 +77,8 @@ def test_empty_cells_are_missing_and_rows_keep_their_names(tmp_path):
 IDS = "customer id,age\n93,30.5\n17,40.5\n55,50.5\n"
 REFUSED = {
     "text": (
-        "a b,$c,where\n1,2,Rome\n2,3,Oslo\n",
-        "column 'where' ('Rome'). Empty such cells, or choose other columns: "
-        "`--columns 'a b,$c'`",
+        "ID,a b,$c,where\n9,1,2,Rome\n5,2,3,Oslo\n7,2,9,Rome\n",
+        "column 'where' ('Rome'). Choose others, `--columns 'a b,$c'`, or see",
     ),
     "a mark for missing": ("a,b\n1,2\n?,3\n2,5\n", "column 'a' ('?')"),
     "dates": ("a,day\n1,2020-01-31\n2,2020-02-01\n", "column 'day' ('2020-01-31')"),
@@ -93,7 +92,7 @@ REFUSED = {
     "counts of rows": ("i,a\n1,5\n2,5\n3,7\n", "numbers of rows in column 'i'"),
     "a comma in a name": (
         '"a, b",c\n1,x\n2,y\n',
-        """choose other columns: `--columns '"a, b"'`""",
+        """Choose others, `--columns '"a, b"'`""",
     ),
     "no names": ("1,5;2\n2;3\n", "have the names of the columns in its first line"),
     "lines before": ("All of 2024\n\na,b\n1,2\n", "have a name in its first line"),
