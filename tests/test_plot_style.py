@@ -5,8 +5,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 from matplotlib import colors
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from bayesgmm.plots import _style
+from bayesgmm.plots.ellipses import draw_rows
 
 # Machado, Oliveira and Fernandes (2009), severity 1.
 SIGHT = {
@@ -66,3 +69,49 @@ def test_marker_and_colour_together_are_unique():
         (_style.component_colour(k), _style.component_marker(k)) for k in range(40)
     }
     assert len(pairs) == 40
+
+
+@pytest.mark.parametrize("component", range(len(_style.MARKERS)))
+@pytest.mark.parametrize("n_rows", [50, 1500])
+def test_rows_of_every_component_can_be_seen(component, n_rows):
+    """Small crosses once vanished between pixels."""
+    figure = Figure(figsize=(3, 3), dpi=80)
+    shares = np.zeros((n_rows, component + 1))
+    shares[:, -1] = 1
+    points = np.random.default_rng(0).uniform(size=(n_rows, 2))
+    ax = figure.add_subplot()
+    ax.set_axis_off()
+    draw_rows(ax, points, shares, _style.looks_of(range(component + 1)))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = (np.asarray(canvas.buffer_rgba())[..., :3] < 250).any(axis=-1)
+    assert drawn.sum() > n_rows
+
+
+class TestWrap:
+    def test_short_names_stay(self):
+        assert _style.wrap("sepal length") == "sepal length"
+        assert _style.wrap(2) == "2"
+
+    def test_of_long_names_the_ends_are_kept(self):
+        """They are what tells columns apart."""
+        name = "Average monthly expenditure on category 7 (thousand EUR)"
+        assert _style.wrap(name) == "Average monthly\n… 7 (thousand EUR)"
+
+    def test_a_long_word_is_cut(self):
+        first, second = _style.wrap("x" * 80 + "y").split("\n")
+        assert first == "x" * 26
+        assert second == "… " + "x" * 23 + "y"
+
+
+@pytest.mark.parametrize("n_names", [2, 10, 14])
+def test_legends_fit_the_height_of_the_figure(n_names):
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    ax = figure.add_subplot()
+    handles = [_style.legend_line() for _ in range(n_names)]
+    names = [_style.wrap(f"customers who buy rarely, kind {k}") for k in range(n_names)]
+    _style.legend_beside(ax, handles, names)
+    figure.draw_without_rendering()
+    box = ax.get_legend().get_window_extent()
+    assert box.y0 > 0
+    assert box.y1 <= figure.bbox.height

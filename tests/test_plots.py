@@ -206,6 +206,13 @@ class TestMembership:
         segment = ax.collections[-1].get_segments()[names.index("102")]
         np.testing.assert_allclose(segment[:, 1], [0.6, 0.8])
 
+    def test_there_are_no_lines_where_there_are_no_intervals(self, ax):
+        """As of the segments of a table by EM."""
+        rows = made_up_membership(self.best, self.label)
+        plot_membership(rows[["probability"]], ax=ax)
+        assert not any(isinstance(c, LineCollection) for c in ax.collections)
+        assert ax.get_title(loc="left") == "3 of 40 rows are less than 99% sure"
+
     def test_title_counts_the_doubtful(self, ax):
         self.drawn(ax)
         assert "3 of 40 rows are less than 99% sure" in ax.get_title(loc="left")

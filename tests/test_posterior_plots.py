@@ -1,5 +1,6 @@
 """Pictures of what a posterior says, judged by what they draw."""
 
+import re
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -170,6 +171,19 @@ class TestCalibration:
         due = np.array([(below <= place).mean() for place in x]) - x
         assert np.abs(y - due).max() < 2 / len(x)
         assert ax.get_title().startswith("waiting")
+
+    def test_p_is_in_the_title_and_scales_are_at_the_left(self, posterior):
+        """Whatever the number of columns of the grid."""
+        axes = Figure().subplots(2, 1)
+        bg.plot_calibration(posterior, X, ax=axes)
+        for ax, name in zip(axes, X, strict=True):
+            assert re.fullmatch(rf"{name}\np = 0\.\d+", ax.get_title())
+            assert not ax.texts
+            assert ax.get_ylabel() == "observed less due"
+        assert axes[0].get_ylim() == axes[1].get_ylim()
+        axes = Figure().subplots(1, 2)
+        bg.plot_calibration(posterior, X, ax=axes)
+        assert [ax.get_ylabel() for ax in axes] == ["observed less due", ""]
 
     def test_a_wrong_posterior_is_seen(self, posterior):
         """Points against it are marked, and the probability of the test is tiny."""

@@ -152,6 +152,11 @@ class TestPrior:
         expected = np.quantile(simulation.shares[:, 0], [0.05, 0.95])
         np.testing.assert_allclose(np.array(segments[0])[:, 1], expected)
 
+    def test_all_that_is_drawn_is_within(self, axes):
+        bg.plot_prior(self.simulation(200), ax=axes)
+        for ax in axes:
+            assert ax.get_xlim()[1] > ax.dataLim.xmax + 0.2
+
     def test_posterior_stands_beside(self, axes, posterior):
         bg.plot_prior(self.simulation(200), posterior, ax=axes)
         bars = axes[0].containers[1].patches

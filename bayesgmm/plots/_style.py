@@ -5,7 +5,7 @@ the user's style gives them, so pictures read on light and on dark ground.
 """
 
 from collections.abc import Iterable
-from textwrap import fill
+from textwrap import wrap as lines_of
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,8 @@ EM_DASHES = (0, (4, 2))
 MANY_ROWS = 1000
 # Letters in a line of a name.
 NAME_WIDTH = 26
+# Letters of legends.
+LEGEND_POINTS = 5.0, 8.3
 # More rows than these, evenly spread, are not drawn: they would only cover each other.
 MOST_ROWS = 5000
 
@@ -89,9 +91,16 @@ def ground() -> Any:
     return rcParams["axes.facecolor"]
 
 
-def wrap(name: Any) -> str:
-    """Return a name in two lines at most, so that it does not push the picture away."""
-    return fill(str(name), NAME_WIDTH, max_lines=2, placeholder=" …")
+def wrap(name: Any, width: int = NAME_WIDTH) -> str:
+    """Return a name in two lines at most, so that it does not push the picture away.
+
+    Of longer ones the middle is left out: names often differ at their ends only.
+    """
+    lines = lines_of(str(name), width)
+    if len(lines) <= 2:
+        return "\n".join(lines)
+    end = lines_of(str(name)[::-1], width - 2)[0][::-1]
+    return f"{lines[0]}\n… {end}"
 
 
 def open_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
@@ -161,9 +170,20 @@ def is_leftmost(ax: Axes) -> bool:
 
 
 def legend_beside(ax: Axes, *handles_and_texts: Any) -> None:
-    """Explain what is drawn to the right of `ax`, where nothing can be covered."""
-    outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-    ax.legend(*handles_and_texts, frameon=False, fontsize="small", **outside)
+    """Explain what is drawn to the right of `ax`, where nothing can be covered.
+
+    Letters are as large as fits the height of the figure, down to the smallest.
+    """
+    outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
+    if not handles_and_texts:
+        handles_and_texts = ax.get_legend_handles_labels()
+    texts = handles_and_texts[1]
+    place = ax.get_subplotspec()
+    n_rows = 1 if place is None else place.get_gridspec().nrows
+    room = 65 * ax.figure.figure.get_figheight() / n_rows  # nearly all, in points
+    lines = sum(1.7 + 1.2 * text.count("\n") for text in texts) + 1
+    size = np.clip(room / lines, *LEGEND_POINTS)
+    ax.legend(*handles_and_texts, fontsize=float(size), **outside)
 
 
 def thin(n_present: int, n_wanted: int) -> np.ndarray:

@@ -151,7 +151,7 @@ def _draw(ax: Axes, name: str, below: Floats) -> None:
     notes = [text.get_text().strip() for text in ax.texts]
     for text in list(ax.texts):
         text.remove()
-    ax.set_title("\n".join([wrap(name), *notes]), fontsize="medium")
+    ax.set_title("\n".join([wrap(name), *notes]), fontsize="small")
 
 
 def _write_p(p: Any) -> str:

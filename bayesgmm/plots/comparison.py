@@ -1,6 +1,5 @@
 """EM beside the posterior, parameter by parameter, in units of what is not known."""
 
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from bayesgmm.dims import COMPONENT
 from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import free_parameters, parameter_name
 from bayesgmm.plots._given import check_result
-from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes
+from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes, wrap
 
 # With more parameters than this, those that differ most are drawn.
 MOST_PARAMETERS = 30
@@ -67,7 +66,7 @@ def plot_comparison(comparison: Any, ax: Axes | None = None) -> Figure:
         low, high = (_standardise(shown, f"bootstrap_{x}") for x in ("lower", "upper"))
         ax.hlines(places + BELOW, low, high, color=ink(), linewidth=0.9)
     names = [parameter_name(index) for index in shown.index]
-    texts = [fill(name, WIDEST, max_lines=2, placeholder=" …") for name in names]
+    texts = [wrap(name, WIDEST) for name in names]
     small = "small" if texts == names else "x-small"
     ax.set_yticks(places, texts, fontsize=small)
     ax.set(ylim=(len(shown) - 0.4, -0.6))

@@ -29,6 +29,8 @@ from bayesgmm.posterior import Draws
 N_GRID = 400
 N_DRAWS = 400
 BINS = (20, 80)
+# Letters in a line below.
+LABEL_WIDTH = 60
 _BAND_LABEL = f"posterior, {INTERVAL_PROBABILITY:.0%} of draws"
 BAND = tuple(50 * (1 + side * INTERVAL_PROBABILITY) for side in (-1, 1))
 
@@ -83,7 +85,7 @@ def plot_density(
     name = check_choice("feature", names[0] if feature is None else feature, names)
     figure, ax = open_axes(ax, (7.6, 3.8))
     draw_margin(ax, given, names.index(name))
-    ax.set(xlabel=name, ylabel="density")
+    ax.set(xlabel=wrap(name, LABEL_WIDTH), ylabel="density")
     legend_beside(ax)
     return figure
 

@@ -89,7 +89,7 @@ def plot_ellipses(
     figure, ax = open_axes(ax, (7.2, 4.4))
     rows, shares = shown_rows(given)
     draw_pair(ax, rows[:, pair], shares, given, pair, probability)
-    ax.set(xlabel=names[pair[0]], ylabel=names[pair[1]])
+    ax.set(xlabel=wrap(names[pair[0]]), ylabel=wrap(names[pair[1]]))
     legend_beside(ax, *legend_entries(shares, given, probability))
     return figure
 
@@ -189,6 +189,7 @@ def draw_rows(ax: Axes, points: Floats, shares: Floats, looks: list[Look]) -> No
                 linewidths=(0.5 if pixels else 1.2) if unsure else 0,
                 alpha=1.0 if unsure else opacity,
                 rasterized=pixels,
+                snap=False,  # or small crosses vanish between pixels
             )
 
 

@@ -124,7 +124,7 @@ def _mark_groups(ax, labels, looks):
 
 def _draw_intervals(ax, lower, upper):
     """Draw the interval of the likeliest group of each row."""
-    width = float(np.clip(200 / len(lower), 0.25, 1.6))
+    width = float(np.clip(64 / len(lower), 0.25, 1.6))
     alpha = 1.0 if len(lower) <= NAMED_ROWS else 0.55
     ax.vlines(
         np.arange(len(lower)),

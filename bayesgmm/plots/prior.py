@@ -16,7 +16,7 @@ from bayesgmm.posterior import SAMPLE_STATS, posterior_group, read_mixtures
 from bayesgmm.priors import PriorSimulation
 from bayesgmm.priors.simulation import QUANTILES, frequencies, group_rows
 
-# Ranks of components beyond which hardly any has rows are left out.
+# Numbers and ranks of components that hardly any draw has are left out.
 MOST_RANKS, LEAST_SHARE = 8, 0.005
 _HALF = 0.18
 
@@ -71,7 +71,7 @@ def plot_prior(
         axes.set_xlabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.set_xlim(left=0.4)
+        axes.set_xlim(0.4, np.ceil(axes.dataLim.xmax - 0.5) + 0.6)
         axes.set_ylim(bottom=0)
     numbers.set_ylabel("probability")
     sizes.set_ylabel(f"share of {simulation.n_observations:,} rows")
@@ -93,7 +93,7 @@ def _of_posterior(posterior, simulation) -> tuple[Ints, Floats]:
 
 def _draw_numbers(ax, probabilities, side, style):
     """Draw one bar a number, of those that are not rare."""
-    last = np.flatnonzero(probabilities >= 1e-3)[-1] + 1
+    last = np.flatnonzero(probabilities >= LEAST_SHARE)[-1] + 1
     numbers = np.arange(1, last + 1)
     width = 2 * _HALF if side else 4 * _HALF
     ax.bar(numbers + side, probabilities[:last], width, alpha=0.85, **style)

@@ -68,13 +68,14 @@ def plot_profile(profile: Any, *, columns: Any = None, ax: Any = None) -> Figure
     figure, axes = open_grid(ax, 1 + len(names), MOST_ABREAST, size)
     looks = looks_of(profile.components)
     _draw(axes[0], _part(table, SHARE, ""), looks)
-    axes[0].set(xlabel="share of rows", xlim=(0, None))
+    axes[0].set_xlabel("share of rows", fontsize="small")
+    axes[0].set_xlim(left=0)
     axes[0].xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     for each, name in zip(axes[1:], names, strict=True):
         means = _part(table, MEAN, name)
         _draw_members(each, means["mean"], _part(table, SD, name)["mean"], looks)
         _draw(each, means, looks)
-        each.set_xlabel(wrap(name))
+        each.set_xlabel(wrap(name), fontsize="small")
     _name_groups(axes, [wrap(component_name(k)) for k in profile.components])
     _draw_legend(figure, profile.probability)
     return figure

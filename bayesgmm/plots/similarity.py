@@ -131,10 +131,10 @@ def _name(ax: Axes, labels: Ints | None, n_rows: int) -> None:
     ax.set_xticks([])
     if labels is None:
         ax.set_yticks([])
-        ax.set_ylabel(f"{n_rows:,} rows, by a tree")
+        ax.set_xlabel(f"{n_rows:,} rows, by a tree")
         return
     names, first, counts = np.unique(labels, return_index=True, return_counts=True)
     ax.set_yticks(first + counts / 2 - 0.5, [f"{name}" for name in names])
     ax.set_yticks(first[1:] - 0.5, minor=True)
     ax.tick_params(axis="y", which="minor", length=14, width=0.8)
-    ax.set_ylabel(f"{n_rows:,} rows, by cluster")
+    ax.set_xlabel(f"{n_rows:,} rows, by cluster")
