@@ -42,8 +42,8 @@ def check_numbers(frame: Any) -> None:
             "DATA",
             "have numbers in every column used",
             f"something else in column {', '.join(_show(frame[x]) for x in others)}",
-            f"Choose others, `{_option(measured)}`, or see that nothing but digits is in "
-            "cells, and nothing at all where a value is missing."
+            f"Choose others, `{_option(measured)}`, or see that cells hold numbers, "
+            "and nothing at all where a value is missing."
             if measured
             else "Write decimals with points, and nothing but digits into cells.",
         )
