@@ -26,6 +26,8 @@ from bayesgmm.story import INTERVAL, Story, tell
 TEXT_WIDTH = 88
 # Of the comparison on a console.
 MOST_ROWS = 30
+# Of tables on the page: longer ones are folded.
+LONGEST = 30
 # Of grids of pictures.
 MOST_COLUMNS, ABREAST, PAGE_WIDTH = 7, 4, 8.2
 _CONSOLE_TONES = {"good": "green", "careful": "yellow", "bad": "red"}
@@ -56,7 +58,10 @@ def write_report(analysis: Any, path: str | Path) -> Path:
     source = files("bayesgmm").joinpath("templates/report.html.j2").read_text("utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     html = page.render(
-        story=tell(analysis), pictures=_pictures(analysis), interval=INTERVAL
+        story=tell(analysis),
+        pictures=_pictures(analysis),
+        interval=INTERVAL,
+        longest=LONGEST,
     )
     with replacing(path) as beside:
         beside.write_text(html, encoding="utf-8")
@@ -77,7 +82,7 @@ def render(story: Story) -> Group:
     """Return the verdict, the groups and EM against the posterior for a console."""
     advice = Text(story.advice)
     tone = _CONSOLE_TONES[story.tone]
-    hidden = len(story.comparison) - MOST_ROWS
+    hidden, several = len(story.comparison) - MOST_ROWS, len(story.portraits) > 1
     return Group(
         Text(story.title, style="bold"),
         Panel(advice, title=story.verdict, title_align="left", border_style=tone),
@@ -86,7 +91,7 @@ def render(story: Story) -> Group:
         Text(),
         _table(story.comparison.head(MOST_ROWS), "EM against the posterior"),
         Text(f" … {hidden} more in the report" if hidden > 0 else ""),
-        Text("\n".join([story.agreement, *story.headlines])),
+        Text("\n".join([*[story.agreement] * several, *story.headlines])),
     )
 
 

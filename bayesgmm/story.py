@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesgmm.confident import ambiguous_rows
-from bayesgmm.dims import COMPONENT
+from bayesgmm.dims import CHAIN, COMPONENT, DRAW
 from bayesgmm.naming import (
     SURE,
     component_name,
@@ -24,11 +24,15 @@ from bayesgmm.naming import (
     parameter_name,
 )
 from bayesgmm.story_checks import (
+    is_misfit,
+    say_choice,
     say_misfit,
+    say_trouble,
     write_chains,
     write_checks,
     write_facts,
     write_predictive,
+    write_selection,
 )
 from bayesgmm.story_groups import (
     INTERVAL,
@@ -42,8 +46,8 @@ from bayesgmm.validation import Table
 from bayesgmm.verdict import Verdict
 
 N_DOUBTFUL = 10
-# Named in the title, and shown of rows in doubt: the most telling ones.
-N_FEATURES = 5
+# Named in the title; and shown of rows in doubt, the most telling ones.
+N_FEATURES, N_TELLING = 5, 3
 TONES = {
     Verdict.CHAINS_AGREE: "good",
     Verdict.LABELS_RESOLVED: "good",
@@ -74,6 +78,7 @@ class Story:
     columns : pandas.DataFrame
     contrasts : pandas.DataFrame or None
         None for a single group, and for very many.
+    choice : str or None
     selection : pandas.DataFrame or None
     agreement : str
     comparison : pandas.DataFrame
@@ -89,7 +94,7 @@ class Story:
     command : str
         The call that gives the same again.
     made : dict of str
-        Versions and seconds.
+        Sizes, versions and seconds.
     priors : str
     """
 
@@ -102,6 +107,7 @@ class Story:
     groups: pd.DataFrame
     columns: pd.DataFrame
     contrasts: pd.DataFrame | None
+    choice: str | None
     selection: pd.DataFrame | None
     agreement: str
     comparison: pd.DataFrame
@@ -122,17 +128,19 @@ class Story:
 def tell(analysis: Any) -> Story:
     """Collect what an `Analysis` has to tell."""
     diagnosis, stability = analysis.diagnosis, analysis.stability
+    selection = analysis.selection
     return Story(
         title=_title(analysis),
         verdict=diagnosis.verdict.name.replace("_", " ").capitalize(),
         advice=diagnosis.sentence,
-        tone=_tone(diagnosis.verdict, stability),
+        tone=_tone(analysis),
         headlines=_headlines(analysis),
         portraits=portraits(analysis.profile, analysis.membership),
         groups=write_groups(analysis.profile),
         columns=write_columns(analysis.columns),
         contrasts=write_contrasts(analysis.profile),
-        selection=_selection(analysis.selection),
+        choice=_choice(analysis),
+        selection=None if selection is None else write_selection(selection),
         agreement=_agreement(analysis.comparison),
         comparison=_comparison(analysis.comparison.table),
         certainty=_certainty(analysis.membership),
@@ -160,26 +168,34 @@ def _title(analysis) -> str:
     return f"{groups} in {data.n_observations:,} rows of {features}"
 
 
-def _tone(verdict: Verdict, stability: Any) -> str:
-    """Return the tone of the verdict; it is not good if groups do not come back."""
-    tone = TONES[verdict]
-    unsure = stability is not None and bool(stability.lost)
-    return "careful" if tone == "good" and unsure else tone
+def _tone(analysis) -> str:
+    """Return the tone of the verdict; good only if fit, groups and model are, too."""
+    tone, stability = TONES[analysis.diagnosis.verdict], analysis.stability
+    doubts = (
+        bool(_trouble(analysis)),
+        stability is not None and bool(stability.lost),
+        is_misfit(analysis.check),
+    )
+    return "careful" if tone == "good" and any(doubts) else tone
+
+
+def _trouble(analysis) -> list[str]:
+    return say_trouble(analysis.em, analysis.diagnosis.optima)
 
 
 def _headlines(analysis) -> list[str]:
     stability = analysis.stability
-    said = [] if stability is None else [stability.headline]
-    return [*said, say_misfit(analysis.check), _certainty(analysis.membership)]
+    said = [*_trouble(analysis), say_misfit(analysis.check)]
+    if analysis.em.parameters_.n_components == 1:
+        return said
+    again = [] if stability is None else [stability.headline]
+    return [*said, *again, _certainty(analysis.membership)]
 
 
-def _selection(selection: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Write the criteria of every number of groups that was tried."""
-    if selection is None:
+def _choice(analysis) -> str | None:
+    if analysis.selection is None:
         return None
-    shown = selection.map(lambda x: f"{x:,.1f}" if isinstance(x, float) else str(x))
-    shown = shown.rename(columns=lambda name: str(name).replace("_", " "))
-    return shown.rename_axis("groups")
+    return say_choice(analysis.selection, analysis.em.parameters_.n_components)
 
 
 def _agreement(comparison: Any) -> str:
@@ -220,7 +236,7 @@ def _doubtful(analysis) -> pd.DataFrame:
     places = np.argsort(best, kind="stable")[: len(table)]  # names may repeat
     shares = table[["probability", "lower", "upper"]].to_numpy()
     written = {
-        **_values(analysis.described.take(places), analysis.columns.index[:N_FEATURES]),
+        **_values(analysis.described.take(places), analysis.columns.index[:N_TELLING]),
         "likeliest": [component_name(k) for k in table["likeliest"]],
         f"probability [{INTERVAL}]": [format_shares(*row) for row in shares],
         "else": [component_name(k) for k in table["second"]],
@@ -247,6 +263,13 @@ def _command(analysis) -> str:
 
 
 def _made(analysis) -> dict[str, str]:
-    made = {name: str(version) for name, version in analysis.versions.items()}
-    seconds = {f"seconds, {stage}": f"{s:.1f}" for stage, s in analysis.seconds.items()}
-    return made | seconds
+    sizes = analysis.posterior["posterior"].sizes
+    versions = (f"{name} {x}" for name, x in analysis.versions.items())
+    seconds = (f"{stage} {s:.1f}" for stage, s in analysis.seconds.items())
+    return {
+        "data": f"{analysis.data.n_observations:,} rows, "
+        f"{analysis.data.n_features:,} features",
+        "draws": f"{sizes[DRAW]:,} of each of {sizes[CHAIN]} chains",
+        "versions": ", ".join(versions),
+        "seconds": ", ".join(seconds),
+    }

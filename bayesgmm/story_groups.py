@@ -23,6 +23,8 @@ NOTABLE = 0.5
 the other rows, and the sign is the same in at least `CERTAIN` of the draws."""
 CERTAIN = 0.95
 MOST_PAIRS = 15
+MOST_TOLD = 6
+"""Columns in the sentence on a group."""
 TWO_DECIMALS = 0.1
 """As spread of a number that is to have so many."""
 FINEST = 1e-3
@@ -62,14 +64,16 @@ def portraits(profile: Profile, membership: xr.Dataset) -> dict[str, str]:
     """Say of every group in a sentence how large it is and where it is apart."""
     likeliest = membership["probability"].argmax(COMPONENT).values
     counts = np.bincount(likeliest, minlength=membership.sizes[COMPONENT])
+    if len(counts) == 1:
+        return {component_name(profile.components[0]): f"All {counts[0]:,} rows."}
     table, standing = profile.table, _standing(profile)
     said = {}
     for k, count in zip(profile.components, counts, strict=True):
-        share, _, low, high = table.loc[(k, "share", "")]
+        row: Any = table.loc[(k, "share", "")]
+        share = format_shares(row["mean"], row["lower"], row["upper"])
         where = _describe(standing.sel({COMPONENT: k}))
         said[component_name(k)] = (
-            f"{format_shares(share, low, high)} of all rows, the likeliest group of "
-            f"{count:,}. {where}"
+            f"{share} of all rows, the likeliest group of {count:,}. {where}"
         )
     return said
 
@@ -97,7 +101,9 @@ def _describe(standing: xr.DataArray) -> str:
     ]
     if not words:
         return "Much like the other rows in every column."
-    text = ", ".join(words)
+    text = ", ".join(words[:MOST_TOLD])
+    if len(words) > MOST_TOLD:
+        text += f" and {len(words) - MOST_TOLD} more columns apart"
     return f"{text[0].upper()}{text[1:]} than the other rows."
 
 
@@ -114,7 +120,8 @@ def write_contrasts(profile: Profile) -> pd.DataFrame | None:
             name: _difference(table.loc[("mean", name)], finest[name])
             for name in profile.columns
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.T if len(profile.columns) > len(pairs) else table  # rather long
 
 
 def _difference(row: Any, finest: float) -> str:
@@ -127,9 +134,10 @@ def _difference(row: Any, finest: float) -> str:
 
 def write_columns(columns: pd.DataFrame) -> pd.DataFrame:
     """Return what each column tells of the groups, in percent."""
+    contents: Any = columns.to_dict("index")
     rows = {
         str(name): format_shares(row["mean"], row["lower"], row["upper"])
-        for name, row in columns.iterrows()
+        for name, row in contents.items()
     }
     header = f"of the group known by it alone [{INTERVAL}]"
     return pd.DataFrame.from_dict(rows, orient="index", columns=[header])

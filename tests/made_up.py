@@ -12,6 +12,7 @@ from scipy.stats import wishart
 from bayesgmm import datasets
 from bayesgmm.column_information import column_information
 from bayesgmm.compare import compare
+from bayesgmm.em import Status
 from bayesgmm.estimator import GaussianMixture
 from bayesgmm.membership import membership
 from bayesgmm.parameters import MixtureParameters
@@ -122,7 +123,7 @@ def made_up_analysis(X: pd.DataFrame, parameters: MixtureParameters) -> SimpleNa
     """Return what `fit` would, without fitting."""
     table, posterior = check_table(X), made_up_posterior(parameters, len(X))
     em = GaussianMixture.from_parameters(parameters)
-    em.log_likelihood_ = -1130.264
+    em.log_likelihood_, em.status_ = -1130.264, Status.CONVERGED
     return SimpleNamespace(
         data=table,
         described=table,

@@ -5,13 +5,14 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_up import faithful_analysis, faithful_parameters, made_up_analysis
 
-from bayesgmm import datasets
+from bayesgmm import datasets, report
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.report import write_report
 
@@ -106,13 +107,15 @@ class TestPage:
         assert "<b>&waiting" not in text
         assert "&lt;b&gt;&amp;waiting" in text
 
-    def test_selection_is_shown_if_there_was_one(self, analysis, tmp_path):
-        analysis.selection = pd.DataFrame(
+    def test_selection_is_shown_if_there_was_one(self, analysis, tmp_path, monkeypatch):
+        selection = pd.DataFrame(
             {"bic": [2607.1234, 2322.2]}, index=pd.Index([1, 2], name="n_components")
         )
-        text = write_report(analysis, tmp_path / "report.html").read_text()
-        analysis.selection = None
+        chosen = SimpleNamespace(**vars(analysis) | {"selection": selection})
+        monkeypatch.setattr(report, "_pictures", lambda _: {})
+        text = write_report(chosen, tmp_path / "report.html").read_text()
         assert "How many groups" in text
+        assert "The BIC is lowest for 2: 284.9 below that for 1." in text
         assert "2,607.1" in text
 
     def test_browsers_are_told_to_load_nothing(self, page):

@@ -1,10 +1,12 @@
 """What an analysis tells: its sentences and tables, and how numbers are written."""
 
 import re
+from copy import copy
 from dataclasses import replace
 from io import StringIO
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_up import faithful_analysis, faithful_parameters, made_up_analysis
@@ -12,9 +14,12 @@ from rich.console import Console
 
 from bayesgmm import datasets, report
 from bayesgmm.diagnose import diagnose
+from bayesgmm.em import Status
 from bayesgmm.naming import format_estimate, format_number, format_share, parameter_name
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.report import _table, summary_text, write_report
 from bayesgmm.story import TONES, tell
+from bayesgmm.story_checks import say_choice, say_trouble, write_checks
 from bayesgmm.verdict import Verdict
 
 
@@ -54,8 +59,8 @@ class TestStory:
 
     def test_contrasts_are_differences_of_the_groups(self, analysis):
         shown = tell(analysis).contrasts
-        assert shown.index.tolist() == ["group 0 less group 1"]
-        number = float(shown.loc["group 0 less group 1", "waiting"].split()[0])
+        assert shown.columns.tolist() == ["group 0 less group 1"]
+        number = float(shown.loc["waiting", "group 0 less group 1"].split()[0])
         assert number == pytest.approx(54.48 - 79.97, abs=0.5)
 
     def test_a_group_that_refits_lose_is_named(self, analysis):
@@ -73,6 +78,7 @@ class TestStory:
         changed = SimpleNamespace(**vars(analysis) | {"check": check})
         story = tell(changed)
         assert "In 1 of 11 checks of the model the data" in story.misfit
+        assert "(kurtosis of waiting)" in story.misfit
         assert story.misfit in story.headlines
         assert story.predictive.loc["kurtosis of waiting", "p"] == "0.995 !"
         assert "!" not in story.predictive.loc["lowest of waiting", "p"]
@@ -98,9 +104,56 @@ class TestStory:
 
     def test_checks_give_the_worst_of_each_kind(self, analysis):
         checks = tell(analysis).checks
-        assert checks.loc["log likelihood", "R-hat"] == "1.001"
-        assert checks.loc["relabelled weights, the worst", "R-hat"] == "1.013"
-        assert checks.loc["relabelled weights, the worst", "bulk ESS"] == "1,203"
+        assert checks.loc["log-likelihood", "R-hat"] == "1.001"
+        assert checks.loc["relabelled weights, the worst of 2", "R-hat"] == "1.013"
+        assert checks.loc["relabelled weights, the worst of 2", "bulk ESS"] == "1,203"
+
+    def test_checks_of_one_kind_are_one_row(self):
+        """Sorted weights and landmarks differ by a place, parameters by theirs."""
+        names = ["lp", "sorted_weight_0", "sorted_weight_1", "log_density_at_my_row 7"]
+        names += ["log_density_at_9"]
+        worst = {"r_hat": [1.0, 1.0, 1.02, 1.0, 1.01], "ess_bulk": 5.0, "ess_tail": 4.0}
+        parameters = pd.DataFrame(worst, names).iloc[:0]
+        diagnosis = SimpleNamespace(
+            invariants=pd.DataFrame(worst, names), parameters=parameters
+        )
+        shown = write_checks(diagnosis)["R-hat"].to_dict()
+        assert shown == {
+            "log-posterior": "1.000",
+            "sorted weight, the worst of 2": "1.020",
+            "log density, the worst of 2": "1.010",
+        }
+
+    def test_the_choice_says_how_clear_it_is(self, analysis):
+        """The BIC of three is lowest, but it has a group of too few rows."""
+        table = pd.DataFrame({"bic": [90.0, 80.0, 75.5]}, pd.Index([1, 2, 3]))
+        assert say_choice(table, 3) == "The BIC is lowest for 3: 4.5 below that for 2."
+        said = say_choice(table, 2)
+        assert said.startswith("The BIC is lowest for 3, but a component of that fit")
+        assert said.endswith("Of the other fits, that of 2 has the lowest.")
+        assert tell(analysis).choice is None
+
+    def test_a_fit_that_failed_is_told_of_first(self, analysis):
+        em = copy(analysis.em)
+        em.status_ = Status.COLLAPSED
+        story = tell(SimpleNamespace(**vars(analysis) | {"em": em}))
+        assert story.headlines[0] == f"EM: {Status.COLLAPSED.value}"
+        optima = analysis.diagnosis.optima.assign(spurious=True)
+        assert say_trouble(analysis.em, optima) == [
+            "EM: a component rests on too few rows to be a group."
+        ]
+        assert say_trouble(analysis.em, analysis.diagnosis.optima) == []
+
+    def test_a_single_group_is_compared_with_nothing(self):
+        parameters = MixtureParameters(
+            np.array([1.0]), np.array([[5.1]]), np.array([[[1.0]]]), "full", ("acid",)
+        )
+        X = datasets.load("acidity").set_axis(["acid"], axis=1)
+        single = made_up_analysis(X, parameters)
+        story = tell(single)
+        assert story.portraits == {"group 0": "All 155 rows."}
+        assert len(story.headlines) == 1
+        assert "same group" not in summary_text(single)
 
     def test_command_gives_the_same_again(self, analysis):
         expected = "bayesgmm.fit(X, n_components=2, draws=100, random_seed=1)"
@@ -191,13 +244,23 @@ class TestText:
         Console(file=stream, width=80).print(_table(frame, "A title wider than it"))
         assert stream.getvalue().startswith("A title wider than it\n")
 
-    def test_unstable_groups_are_no_good_news(self, analysis):
-        """The verdict is good, and one group of the made-up stability is lost."""
-        assert tell(analysis).tone == "careful"
+    def test_whatever_is_not_good_takes_the_good_tone_away(self, analysis):
+        """One group of the made-up stability is lost; the verdict is good."""
         groups = analysis.stability.groups.assign(similarity=0.9)
         stable = replace(analysis.stability, groups=groups)
-        calm = SimpleNamespace(**vars(analysis) | {"stability": stable})
-        assert tell(calm).tone == "good"
+        good = {"stability": stable, "check": analysis.check.assign(p=0.4)}
+        failed = copy(analysis.em)
+        failed.status_ = Status.ITERATION_LIMIT
+        bad = {
+            "stability": analysis.stability,
+            "check": analysis.check.assign(p=0.001),
+            "em": failed,
+        }
+        tones = [
+            tell(SimpleNamespace(**vars(analysis) | good | change)).tone
+            for change in ({}, *({name: x} for name, x in bad.items()))
+        ]
+        assert tones == ["good", "careful", "careful", "careful"]
 
     def test_text_has_no_escapes_and_fits_a_page(self, analysis):
         lines = summary_text(analysis).splitlines()

@@ -136,6 +136,7 @@ def _draw(ax: Axes, name: str, below: Floats) -> None:
         "ecdf_lines": {"color": COLOURS[0]},
         "suspicious_points": {"color": COLOURS[1]},
         "p_value_text": {"text": _write_p},
+        "xlabel": False,  # which would be black on any ground
     }
     data = xr.Dataset(
         {"pit": ((OBSERVATION, FEATURE), below[:, None])}, coords={FEATURE: [name]}
