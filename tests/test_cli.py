@@ -155,6 +155,14 @@ def test_an_error_of_the_fit_is_one_line(fitted_raises, table, tmp_path):
     assert result.stderr == "Error: `X` must be finite; got 2 NaN. Drop these rows.\n"
 
 
+def test_arguments_that_help_are_written_as_options(fitted_raises, table, tmp_path):
+    advice = "Use `missing=\"fiml\"`, `covariance_type='diag'` or `reg_covar=1`."
+    fitted_raises(InputError("X", "be finite", "2 NaN", advice))
+    result = run("fit", table, "-k", "2", "-o", tmp_path / "out")
+    options = "Use `--missing fiml`, `--covariance-type diag` or `reg_covar=1`."
+    assert result.stderr == f"Error: `X` must be finite; got 2 NaN. {options}\n"
+
+
 def test_interrupted_is_exit_code_130(fitted_raises, table, tmp_path):
     fitted_raises(KeyboardInterrupt())
     result = run("fit", table, "-k", "2", "-o", tmp_path / "out")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def refusals() -> Iterator[None]:
             warnings.showwarning = _show_warning
             yield
     except InputError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {_with_options(str(error))}", err=True)
         sys.exit(BAD_INPUT)
     except OSError as error:  # a full disk, a file in use
         typer.echo(f"Error: {error}", err=True)
@@ -75,7 +76,13 @@ def refusals() -> Iterator[None]:
 
 def _show_warning(message, category, *_, **__) -> None:
     if issubclass(category, UserWarning):
-        typer.echo(f"Warning: {message}", err=True)
+        typer.echo(f"Warning: {_with_options(str(message))}", err=True)
+
+
+def _with_options(text: str) -> str:
+    """Write arguments that a message advises as options of a command."""
+    advice = r"`(covariance_type|method|missing|prior)=['\"](\w+)['\"]`"
+    return re.sub(advice, lambda m: f"`--{m[1].replace('_', '-')} {m[2]}`", text)
 
 
 def answer(text: Any, facts: dict[str, Any], quiet: bool, as_json: bool) -> None:
