@@ -223,7 +223,8 @@ def main(samples, table, n_samples=N_SAMPLES):
     collect(Path(samples), int(n_samples))
     made = summarise(pd.read_csv(samples))
     made.round(4).to_csv(table)
-    print(100 * made["coverage"].unstack("method").loc[:, METHODS])
+    held = 100 * made["coverage"].unstack("method")[METHODS]
+    print(held.round(1).to_string())
 
 
 if __name__ == "__main__":
