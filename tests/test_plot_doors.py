@@ -208,7 +208,7 @@ class TestGaps:
             np.full(2, 0.5), means, np.stack([np.eye(3)] * 2), "full", tuple("abc")
         )
         draws = made_up_posterior(mixture, 10**6)
-        rows = pd.DataFrame({"a": [0.0, -3], "b": [0.0, 1], "c": [9.0, np.nan]})
+        rows = pd.DataFrame({"a": [1.0, 4], "b": [0.0, 1], "c": [0.0, np.nan]})
         given = {"em": mixture} if by == "em" else {"posterior": draws}
         bg.plot_ellipses(rows, **given, features=("a", "b"), ax=ax)
         drawn = {
@@ -218,8 +218,8 @@ class TestGaps:
             if len(c.get_offsets()) == 1 and len(c.get_edgecolors())
         }
         first, second = (colour.lower() for colour in _style.COLOURS[:2])
-        assert drawn[0, 0] == second
-        assert drawn[-3, 1] == first
+        assert drawn[1, 0] == first
+        assert drawn[4, 1] == second
 
     def test_rows_without_one_of_a_pair_are_not_drawn(self, ax):
         bg.plot_ellipses(self.gaps, em=EM, ax=ax)

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bayesgmm.plots import _style
+from bayesgmm.plots.diagnosis import _draw_traces
 from bayesgmm.plots.ellipses import draw_rows
 
 # Machado, Oliveira and Fernandes (2009), severity 1.
@@ -82,10 +83,22 @@ def test_rows_of_every_component_can_be_seen(component, n_rows):
     ax = figure.add_subplot()
     ax.set_axis_off()
     draw_rows(ax, points, shares, _style.looks_of(range(component + 1)))
+    assert n_coloured(figure) > n_rows
+
+
+def n_coloured(figure):
+    """Return how many pixels are not grey."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    drawn = (np.asarray(canvas.buffer_rgba())[..., :3] < 250).any(axis=-1)
-    assert drawn.sum() > n_rows
+    return int((np.ptp(np.asarray(canvas.buffer_rgba())[..., :3], axis=-1) > 9).sum())
+
+
+def test_draws_of_every_component_can_be_seen():
+    values = np.where(np.arange(6) == 5, 1.0, np.nan) * np.ones((2, 50, 6))
+    figure = Figure(dpi=80)
+    ax = figure.add_subplot()
+    _draw_traces(ax, values)
+    assert n_coloured(figure) > 100
 
 
 class TestWrap:

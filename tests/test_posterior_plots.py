@@ -175,9 +175,10 @@ class TestCalibration:
     def test_p_is_in_the_title_and_scales_are_at_the_left(self, posterior):
         """Whatever the number of columns of the grid."""
         axes = Figure().subplots(2, 1)
-        bg.plot_calibration(posterior, X, ax=axes)
-        for ax, name in zip(axes, X, strict=True):
-            assert re.fullmatch(rf"{name}\np = 0\.\d+", ax.get_title())
+        wrong = X.assign(waiting=X["waiting"] + 15)
+        bg.plot_calibration(posterior, wrong, ax=axes)
+        for ax, name, p in zip(axes, X, ("= 0\\.\\d+", "< 0.001"), strict=True):
+            assert re.fullmatch(rf"{name}\np {p}", ax.get_title())
             assert not ax.texts
             assert ax.get_ylabel() == "observed less due"
         assert axes[0].get_ylim() == axes[1].get_ylim()

@@ -186,6 +186,22 @@ def legend_beside(ax: Axes, *handles_and_texts: Any) -> None:
     ax.legend(*handles_and_texts, fontsize=float(size), **outside)
 
 
+def legend_above(
+    ax: Axes, handles: list, texts: list[str], side: str, **more: Any
+) -> None:
+    """Explain what is drawn above `ax`, at its "left" or "right" end."""
+    ax.legend(
+        handles,
+        texts,
+        frameon=False,
+        fontsize="small",
+        loc=f"lower {side}",
+        bbox_to_anchor=(side == "right", 1),
+        borderaxespad=0,
+        **more,
+    )
+
+
 def thin(n_present: int, n_wanted: int) -> np.ndarray:
     """Return places of at most `n_wanted` of what is present, evenly spread."""
     return np.unique(np.linspace(0, n_present - 1, n_wanted).round().astype(np.intp))

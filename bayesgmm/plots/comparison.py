@@ -11,7 +11,14 @@ from bayesgmm.dims import COMPONENT
 from bayesgmm.intervals import INTERVAL_PROBABILITY
 from bayesgmm.naming import free_parameters, parameter_name
 from bayesgmm.plots._given import check_result
-from bayesgmm.plots._style import component_colour, ink, legend_line, open_axes, wrap
+from bayesgmm.plots._style import (
+    component_colour,
+    ink,
+    legend_above,
+    legend_line,
+    open_axes,
+    wrap,
+)
 
 # With more parameters than this, those that differ most are drawn.
 MOST_PARAMETERS = 30
@@ -107,16 +114,6 @@ def _draw_legend(ax, n_shown, n_all, resampled):
     if resampled:
         handles.append(legend_line(color=ink(), linewidth=0.9))
         texts.append("bootstrap of EM")
-    ax.legend(
-        handles,
-        texts,
-        frameon=False,
-        fontsize="small",
-        ncols=3,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        borderaxespad=0,
-        title=None
-        if n_shown == n_all
-        else f"the {n_shown} of {n_all} parameters that differ most",
-    )
+    left_out = f"the {n_shown} of {n_all} parameters that differ most"
+    title = None if n_shown == n_all else left_out
+    legend_above(ax, handles, texts, "left", ncols=3, title=title)

@@ -16,12 +16,16 @@ from bayesgmm.plots._style import (
     component_colour,
     component_marker,
     ink,
+    legend_above,
     legend_line,
     open_grid,
     thin,
+    wrap,
 )
 
 SIZE = (8.6, 2.4)
+# Of names side by side above the picture, markers included.
+LETTERS_ABOVE = 96
 TITLES = {"original": "labels of the sampler", "relabelled": "relabelled"}
 
 
@@ -83,8 +87,10 @@ def _draw_traces(ax, values):
     x = np.add.outer(np.arange(n_chains) * n_draws, shown).ravel()
     for k in range(n_components):
         y = values[:, shown, k].ravel()
-        style = {"c": component_colour(k), "marker": component_marker(k)}
-        ax.scatter(x, y, s=5, linewidths=0, alpha=0.6, rasterized=True, **style)
+        style: Any = {"c": component_colour(k), "marker": component_marker(k)}
+        # Unsnapped, or small crosses vanish between pixels.
+        style |= {"alpha": 0.6, "rasterized": True, "snap": False}
+        ax.scatter(x, y, s=5, linewidths=0, **style)
     for edge in range(1, n_chains):
         ax.axvline(edge * n_draws, color=ink(), linewidth=0.6, alpha=0.4)
     ax.set_xlim(0, n_chains * n_draws)
@@ -117,13 +123,7 @@ def _draw_legend(ax, names):
         )
         for k in range(len(names))
     ]
-    ax.legend(
-        handles,
-        names,
-        frameon=False,
-        fontsize="small",
-        ncols=6,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        borderaxespad=0,
-    )
+    texts = list(map(wrap, names))
+    widest = max(len(line) for text in texts for line in text.split("\n"))
+    ncols = max(1, min(6, LETTERS_ABOVE // (widest + 6)))
+    legend_above(ax, handles, texts, "right", ncols=ncols)
