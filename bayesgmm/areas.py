@@ -81,8 +81,9 @@ def area(
     ``sqrt(sum(rho))``: those that come from the draws too, as if the mixture was fitted
     to pixels as near to each other as these. It is an estimate from one scene: rough if
     ``n_effective`` is small, and too large where the model errs in neighbourhoods as
-    large as segments. Rows of tables have no neighbours and are taken as independent.
-    Intervals are normal on the scale of log-odds.
+    large as segments, or where pixels of different segments alternate without pattern.
+    Rows of tables have no neighbours and are taken as independent. Intervals are normal
+    on the scale of log-odds.
 
     References
     ----------
