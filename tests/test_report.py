@@ -3,14 +3,14 @@
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import faithful_analysis, faithful_parameters, made_up_analysis
+from made_up import faithful_analysis, made_up_analysis
 
 from bayesgmm import datasets, report
 from bayesgmm.parameters import MixtureParameters
@@ -48,21 +48,38 @@ class _Links(HTMLParser):
             self.found.append(tag)
 
 
-def screenshot(page, folder, dark=False):
-    """Open a page in a browser; return its picture and what the console says."""
-    (folder / "report.html").write_text(page, encoding="utf-8")
-    picture = folder / "page.png"
+def browse(folder, address, *options):
+    """Open a page in a browser; return what it prints and what the console says."""
     command = [
         *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"),
         *("--disable-background-networking", "--disable-sync"),
         *("--enable-logging=stderr", "--v=0"),
-        *("--window-size=900,1200", f"--screenshot={picture}"),
-        f"--user-data-dir={folder / 'profile'}",
-        *(["--blink-settings=preferredColorScheme=0"] if dark else []),
-        (folder / "report.html").as_uri(),
+        *(f"--user-data-dir={folder / 'profile'}", *options, address.as_uri()),
     ]
     done = subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return picture, done.stderr.decode(errors="replace")
+    return tuple(part.decode(errors="replace") for part in (done.stdout, done.stderr))
+
+
+def screenshot(page, folder, dark=False):
+    """Return a picture of a page and what the console says."""
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    picture = folder / "page.png"
+    options = ["--window-size=900,1200", f"--screenshot={picture}"]
+    options += ["--blink-settings=preferredColorScheme=0"] * dark
+    return picture, browse(folder, folder / "report.html", *options)[1]
+
+
+def overflow(page, folder, width):
+    """Return by how many pixels a page is wider than a window of some width."""
+    measure = """onload = () => {
+        const page = document.querySelector("iframe").contentDocument.documentElement;
+        document.title = `over ${page.scrollWidth - page.clientWidth}`;
+    }"""
+    frame = f'<iframe width="{width}" height="800" srcdoc="{escape(page)}"></iframe>'
+    frame = f"<title></title><script>{measure}</script>{frame}"
+    (folder / "frame.html").write_text(frame, encoding="utf-8")
+    text, _ = browse(folder, folder / "frame.html", "--dump-dom")
+    return int(re.findall(r"<title>over (\d+)</title>", text)[0])
 
 
 class TestPage:
@@ -87,25 +104,20 @@ class TestPage:
     def test_ids_in_pictures_do_not_name_groups(self, page):
         assert '<g id="' not in page
 
-    def test_one_feature_gets_a_density(self, tmp_path):
+    def test_one_feature_gets_a_density_and_its_name_is_escaped(self, tmp_path):
         parameters = MixtureParameters(
             np.array([0.6, 0.4]),
             np.array([[4.3], [6.2]]),
             np.array([[[0.14]], [[0.27]]]),
             "full",
-            ("log_acidity",),
+            ("<b>&acidity",),
         )
-        analysis = made_up_analysis(datasets.load("acidity"), parameters)
-        text = write_report(analysis, tmp_path / "report.html").read_text()
+        X = datasets.load("acidity").set_axis(["<b>&acidity"], axis=1)
+        analysis = made_up_analysis(X, parameters)
+        text = write_report(analysis, tmp_path / "report.html").read_text("utf-8")
         assert "Density of the data" in text
-
-    def test_names_of_features_are_escaped(self, tmp_path):
-        X = datasets.load("faithful").rename(columns={"waiting": "<b>&waiting"})
-        named = replace(faithful_parameters(), feature_names=tuple(X.columns))
-        path = write_report(made_up_analysis(X, named), tmp_path / "report.html")
-        text = path.read_text()
-        assert "<b>&waiting" not in text
-        assert "&lt;b&gt;&amp;waiting" in text
+        assert "<b>&acidity" not in text
+        assert "&lt;b&gt;&amp;acidity" in text
 
     def test_selection_is_shown_if_there_was_one(self, analysis, tmp_path, monkeypatch):
         selection = pd.DataFrame(
@@ -133,6 +145,12 @@ class TestPage:
         assert (ground < 0.2).all() if dark else (ground > 0.95).all()
         assert pixels.std() > 0.05
         assert "CONSOLE" not in log
+
+    @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
+    def test_wide_tables_do_not_push_the_page_off_a_phone(self, page, tmp_path):
+        assert overflow(page, tmp_path, 390) == 0
+        pushed = page.replace(".wide { overflow-x: auto; }", "")
+        assert overflow(pushed, tmp_path, 390) > 0
 
     @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
     def test_the_log_would_tell_of_requests(self, page, tmp_path):
