@@ -22,7 +22,7 @@ CHECKS = {
     "ess_tail": ("tail ESS", "{:,.0f}".format),
 }
 NAMES = {"log_likelihood": "log-likelihood", "lp": "log-posterior"}
-_PLACE = r"(\[.*|_at_.*|_\d+)$"
+_PLACE = r"(\[.*| at .*| \d+)$"
 CRITERIA = {"log_likelihood": "log-likelihood", "bic": "BIC", "em": "EM"}
 CHAINS = {
     "log_likelihood": ("mean log-likelihood", "{:,.2f}".format),

@@ -110,8 +110,8 @@ class TestStory:
 
     def test_checks_of_one_kind_are_one_row(self):
         """Sorted weights and landmarks differ by a place, parameters by theirs."""
-        names = ["lp", "sorted_weight_0", "sorted_weight_1", "log_density_at_my_row 7"]
-        names += ["log_density_at_9"]
+        names = ["lp", "sorted weight 0", "sorted weight 1", "log density at my row 7"]
+        names += ["log density at 9"]
         worst = {"r_hat": [1.0, 1.0, 1.02, 1.0, 1.01], "ess_bulk": 5.0, "ess_tail": 4.0}
         parameters = pd.DataFrame(worst, names).iloc[:0]
         diagnosis = SimpleNamespace(
