@@ -33,7 +33,7 @@ class Scene:
     Attributes
     ----------
     array : DataArray
-        With a dimension of features.
+        With a dimension of features, of which a lazy one has all in each chunk.
     feature_dim : hashable
         Its name.
     nodata : array of shape (n_features,)
@@ -95,6 +95,8 @@ def read_scene(
         array, fill = _name_axes(data, n_features, feature_dim), [np.nan] * n_features
         feature_dim = None
     array, feature_dim = _find_features(array, n_features, feature_dim)
+    if array.chunks is not None:
+        array = array.chunk({feature_dim: -1})
     _check_numeric(array)
     _check_names(array, feature_dim, feature_names)
     if nodata is not None:

@@ -67,8 +67,6 @@ def segment(
     segmenter = Segmenter.of(mixture)
     scene = read_scene(data, segmenter.feature_names, feature_dim, nodata)
     array, names = scene.array, segmenter.variables
-    if array.chunks is not None:
-        array = array.chunk({scene.feature_dim: -1})
     found = xr.apply_ufunc(
         lambda values: _last(evaluate(values, scene, segmenter, names, progress)),
         array,

@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ def evaluate(
     Parameters
     ----------
     values : array of shape (..., n_features)
-        Of the scene; perhaps lazy.
+        Of the scene; perhaps lazy: then its chunks are read one by one.
     scene : Scene
         Says what is missing.
     segmenter : Segmenter
@@ -149,29 +150,40 @@ def evaluate(
         name: np.empty((*leading[name in BY_COMPONENT], *shape), dtype_of(name))
         for name in names
     }
-    blocks = _blocks(shape)
-    done = track(
-        blocks, len(blocks), "Segmenting", progress and len(blocks) > MANY_BLOCKS
-    )
-
-    def run(block):
-        part = np.asarray(values[block])
-        found, *sums = _evaluate_rows(
-            part.reshape(-1, part.shape[-1]), scene, segmenter
-        )
-        for name, whole in maps.items():
-            rows = found[name]
-            whole[..., *block] = rows.reshape(*rows.shape[:-1], *part.shape[:-1])
-        return sums
+    chunks = _chunks(values)
+    blocks = [_blocks([part.stop - part.start for part in chunk]) for chunk in chunks]
+    n_blocks = sum(map(len, blocks))
+    shown = progress and n_blocks > MANY_BLOCKS
+    done = track(range(n_blocks), n_blocks, "Segmenting", shown)
 
     def add(sums):
         for total, some in zip((totals, label_variances), sums, strict=True):
             total += some
         next(done, None)
 
-    run_tasks(run, blocks, add)
+    for chunk, own in zip(chunks, blocks, strict=True):
+        there = {name: whole[..., *chunk] for name, whole in maps.items()}
+        held = np.asarray(values[chunk])
+        run_tasks(partial(_fill, there, held, scene, segmenter), own, add)
     deque(done, maxlen=0)
     return Evaluated(maps, totals, label_variances)
+
+
+def _chunks(values) -> list[tuple[slice, ...]]:
+    """Return the places of the chunks of a lazy scene, or that of all pixels."""
+    sizes = getattr(values, "chunks", None) or [(n,) for n in values.shape]
+    edges = [np.cumsum((0, *each)).tolist() for each in sizes[:-1]]
+    return list(product(*([slice(*pair) for pair in pairwise(e)] for e in edges)))
+
+
+def _fill(maps, values, scene: Scene, segmenter: Segmenter, block):
+    """Fill a block of maps, and return what is summed over its pixels."""
+    part = values[block]
+    found, *sums = _evaluate_rows(part.reshape(-1, part.shape[-1]), scene, segmenter)
+    for name, whole in maps.items():
+        rows = found[name]
+        whole[..., *block] = rows.reshape(*rows.shape[:-1], *part.shape[:-1])
+    return sums
 
 
 def _evaluate_rows(rows, scene: Scene, segmenter: Segmenter):

@@ -6,6 +6,7 @@ import scenes
 import xarray as xr
 
 import bayesgmm as bg
+from bayesgmm import segmenter
 
 READ = []
 
@@ -66,9 +67,11 @@ def test_smoothing_is_lazy_and_the_same(scene, lazy, posterior):
     xr.testing.assert_allclose(found.compute(), eager, rtol=1e-5)
 
 
-def test_areas_read_a_block_at_a_time(scene, lazy, posterior):
-    found = bg.area(lazy, posterior, "band")
-    xr.testing.assert_allclose(found, bg.area(scene, posterior, "band"))
+def test_areas_read_every_chunk_once(scene, lazy, posterior, monkeypatch):
+    want = bg.area(scene, posterior, "band")
+    monkeypatch.setattr(segmenter, "BLOCK_ROWS", 100)
+    xr.testing.assert_allclose(bg.area(lazy, posterior, "band"), want)
+    assert sum(np.prod(shape) for shape in READ) == scene.size
 
 
 def test_a_plain_dask_array_is_lazy_too(scene, posterior):
