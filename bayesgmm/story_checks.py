@@ -77,9 +77,8 @@ def write_checks(diagnosis) -> pd.DataFrame:
     """Return the convergence of invariants and relabelled parameters, kind by kind."""
     parameters = diagnosis.parameters.rename(lambda name: f"relabelled {name}")
     table = pd.concat([_worst(diagnosis.invariants), _worst(parameters)])
-    return pd.DataFrame(
-        {title: table[name].map(write) for name, (title, write) in CHECKS.items()}
-    )
+    written = {title: table[name].map(write) for name, (title, write) in CHECKS.items()}
+    return pd.DataFrame(written).replace("nan", "—")
 
 
 def _worst(table: pd.DataFrame) -> pd.DataFrame:

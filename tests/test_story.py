@@ -112,14 +112,18 @@ class TestStory:
         """Sorted weights and landmarks differ by a place, parameters by theirs."""
         names = ["lp", "sorted weight 0", "sorted weight 1", "log density at my row 7"]
         names += ["log density at 9"]
-        worst = {"r_hat": [1.0, 1.0, 1.02, 1.0, 1.01], "ess_bulk": 5.0, "ess_tail": 4.0}
+        worst = {
+            "r_hat": [np.nan, 1.0, 1.02, 1.0, 1.01],
+            "ess_bulk": 5.0,
+            "ess_tail": 4.0,
+        }
         parameters = pd.DataFrame(worst, names).iloc[:0]
         diagnosis = SimpleNamespace(
             invariants=pd.DataFrame(worst, names), parameters=parameters
         )
         shown = write_checks(diagnosis)["R-hat"].to_dict()
         assert shown == {
-            "log-posterior": "1.000",
+            "log-posterior": "—",
             "sorted weight, the worst of 2": "1.020",
             "log density, the worst of 2": "1.010",
         }
