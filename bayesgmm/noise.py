@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.dims import NOISE, NOISE_NAME
 from bayesgmm.errors import InputError
 
 LARGEST_LOG = 700.0  # of a float64, nearly
@@ -106,6 +107,18 @@ class Noise:
         return cls(
             content["weight"], np.array(content["corner"]), np.array(content["edges"])
         )
+
+
+def share_names(components: Any, noise: Noise | None) -> np.ndarray:
+    """Return what shares of rows are of: components, and noise if there is any.
+
+    It is called -1 beside numbers, and "noise" beside names.
+    """
+    components = np.asarray(components)
+    if noise is None:
+        return components
+    numbered = components.dtype.kind in "iu"
+    return np.append(components, NOISE if numbered else NOISE_NAME)
 
 
 def check_noise(noise: Any) -> None:

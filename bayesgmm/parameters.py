@@ -9,10 +9,9 @@ import numpy as np
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.arguments import check_names, check_number, check_places
 from bayesgmm.covariances import CovarianceFamily, covariance_family
-from bayesgmm.dims import NOISE_NAME
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.reduce import responsibilities
-from bayesgmm.noise import Noise
+from bayesgmm.noise import Noise, share_names
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 
 
@@ -55,10 +54,9 @@ class MixtureParameters:
         return self.component_names or tuple(range(self.n_components))
 
     @property
-    def share_names(self) -> tuple[str | int, ...]:
-        """What to call the components, and noise behind them if there is any."""
-        noise = () if self.noise is None else (NOISE_NAME,)
-        return (*self.components, *noise)
+    def share_names(self) -> np.ndarray:
+        """As of `bayesgmm.noise.share_names`."""
+        return share_names(self.components, self.noise)
 
     @property
     def n_components(self) -> int:

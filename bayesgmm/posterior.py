@@ -16,13 +16,11 @@ from bayesgmm.dims import (
     FEATURE_BIS,
     N_COMPONENTS,
     N_FILLED,
-    NOISE,
-    NOISE_NAME,
     SAMPLE_DIMS,
 )
 from bayesgmm.errors import InputError
 from bayesgmm.kept import read_noise
-from bayesgmm.noise import Noise
+from bayesgmm.noise import Noise, share_names
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.validation import are_named
@@ -91,11 +89,8 @@ class Draws:
 
     @property
     def share_names(self) -> np.ndarray:
-        """What these are called; noise is -1, or "noise" beside names of components."""
-        if self.noise is None:
-            return self.components
-        named = self.components.dtype.kind not in "iu"
-        return np.append(self.components, NOISE_NAME if named else NOISE)
+        """As of `bayesgmm.noise.share_names`."""
+        return share_names(self.components, self.noise)
 
     @property
     def n_features(self) -> int:

@@ -20,7 +20,7 @@ from bayesgmm.posterior import read_draws
 from bayesgmm.progress import track
 from bayesgmm.relabel.resolved import check_resolved
 from bayesgmm.scenes import Scene
-from bayesgmm.segments import DRAWN, POINT, component_names, number_noise
+from bayesgmm.segments import DRAWN, POINT, number_noise
 
 BLOCK_ROWS, FEWEST_ROWS, BLOCKS = 2**16, 2**10, 16
 """Pixels that a thread has at hand: a sixteenth of a scene, within these limits."""
@@ -66,8 +66,7 @@ class Segmenter:
             told = as_parameters(mixture, "mixture", noisy=True)
             quadratics = Quadratics(*(part[None] for part in told.quadratics))
             stretch = 1.0
-        names = component_names(told.components, noisy=told.noise is not None)
-        return cls(quadratics, names, told.feature_names, stretch, drawn)
+        return cls(quadratics, told.share_names, told.feature_names, stretch, drawn)
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -18,14 +18,6 @@ DRAWN = ("probability_sd", "assignment_entropy", "parameter_entropy")
 """What only draws can add."""
 
 
-def component_names(components: Any, *, noisy: bool) -> np.ndarray:
-    """Return the coordinate of components, with that of noise behind them."""
-    components = np.asarray(components)
-    if not noisy:
-        return components
-    return np.append(components, NOISE if components.dtype.kind in "iu" else NOISE_NAME)
-
-
 def is_noisy(components: np.ndarray) -> bool:
     """Tell whether the last of these coordinates is that of noise."""
     return components[-1] in (NOISE, NOISE_NAME)
@@ -48,7 +40,7 @@ def name_variables(
     maps : dict of DataArray
         Keys are among those of `bayesgmm.membership.VARIABLES`.
     components : array of shape (n_components,)
-        As from `component_names`.
+        With noise, as of `bayesgmm.noise.share_names`.
     """
     segments = xr.Dataset(dict(maps)).assign_coords({COMPONENT: components})
     for name, variable in segments.data_vars.items():

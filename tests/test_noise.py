@@ -131,6 +131,12 @@ def test_noise_is_written_and_read(em, tmp_path):
     assert "Noise of weight" in em.summary()
 
 
+def test_noise_is_a_number_beside_numbers_and_a_name_beside_names(em):
+    assert em.parameters_.share_names.tolist() == [0, 1, -1]
+    named = em.parameters_.rename(["left", "right"])
+    assert named.share_names.tolist() == ["left", "right", "noise"]
+
+
 def test_known_rows_are_no_noise(stored):
     X = stored["X"]
     noisy = np.flatnonzero(stored["is_noise"])[:5]

@@ -85,15 +85,13 @@ def _label(mixture: Any, X: Any) -> Any:
     from bayesgmm.naming import component_name
 
     if hasattr(mixture, "parameters_"):
-        components = list(mixture.parameters_.components)
-        shares = mixture.predict_proba(X)
-        components += ["noise"] * (shares.shape[1] - len(components))
+        components = mixture.parameters_.share_names
         columns = [f"probability_{k}" for k in components]
-        table = pd.DataFrame(shares, X.index, columns)
+        table = pd.DataFrame(mixture.predict_proba(X), X.index, columns)
         table.insert(0, "label", mixture.predict(X))
     else:
         found = membership(mixture, X)
-        components, table = list(found[COMPONENT].values), membership_table(found)
+        components, table = found[COMPONENT].values, membership_table(found)
     names = [component_name(components[k]) for k in table["label"]]
     table.insert(0, "name", names)
     return table
