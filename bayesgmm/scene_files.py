@@ -1,6 +1,5 @@
 """Scenes from images and gridded files, and segments into files, by their extension."""
 
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,7 @@ _READERS = {
     ".zarr": _read_grid(xr.open_zarr),
 }
 
-_UNREADABLE = (OSError, ValueError, ImportError, KeyError, SyntaxError, zlib.error)
+_UNREADABLE = (OSError, ValueError, RuntimeError, ImportError, KeyError, SyntaxError)
 
 
 def read_scene_file(path: Path) -> Any:

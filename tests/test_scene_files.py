@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 import tiffs
 import xarray as xr
 from PIL import Image
@@ -77,10 +78,24 @@ class TestTiff:
             image.save(tmp_path / "s.tif", compression=compression)
             np.testing.assert_array_equal(read_scene_file(tmp_path / "s.tif"), values)
 
-    def test_what_would_lose_bits_is_refused(self, tmp_path):
-        tiffs.write(tmp_path / "s.tif", SIX[..., :3], photometric=2, predictor=3)
-        with pytest.raises(InputError, match=r"3 bands of 16 bits.*COMPRESS=DEFLATE"):
+    def test_compressed_bands_of_16_bits(self, tmp_path):
+        how = {"planarconfig": "contig", "photometric": "minisblack"}
+        tifffile.imwrite(tmp_path / "s.tif", SIX, compression="lzw", **how)
+        np.testing.assert_array_equal(read_scene_file(tmp_path / "s.tif"), SIX)
+
+    def test_bands_that_do_not_decompress_are_refused(self, tmp_path):
+        tifffile.imwrite(tmp_path / "s.tif", SIX[..., 0], compression="zlib")
+        whole = (tmp_path / "s.tif").read_bytes()
+        (tmp_path / "s.tif").write_bytes(whole[:-300] + bytes(300))
+        with pytest.raises(InputError, match=r"be a readable .tif file"):
             read_scene_file(tmp_path / "s.tif")
+
+    def test_a_palette_is_its_colours(self, tmp_path):
+        image = Image.fromarray(SIX[..., :3].astype(np.uint8)).quantize(16)
+        image.save(tmp_path / "s.tif")
+        np.testing.assert_array_equal(
+            read_scene_file(tmp_path / "s.tif"), image.convert("RGB")
+        )
 
     def test_half_a_file_is_refused(self, tmp_path):
         tiffs.write(tmp_path / "s.tif", SIX)
