@@ -159,8 +159,12 @@ def _design_effects(shares: Floats) -> Floats:
 def _interval(totals, sd, n, probability) -> tuple[Floats, Floats]:
     """Return the ends of an interval of numbers of pixels, none below 0 or above n."""
     share = np.clip(totals / n, 1e-12, 1 - 1e-12)
-    reach = ndtri(equal_tails(probability)[1]) * sd / (n * share * (1 - share))
-    return n * expit(logit(share) - reach), n * expit(logit(share) + reach)
+    tail, rest = equal_tails(probability)
+    reach = ndtri(rest) * sd / (n * share * (1 - share))
+    # Of an absent segment the scale of log-odds knows nothing; Cantelli always does.
+    farthest = np.sqrt(rest / tail) * sd
+    lower = np.maximum(n * expit(logit(share) - reach), totals - farthest)
+    return lower, np.minimum(n * expit(logit(share) + reach), totals + farthest)
 
 
 def _warn(n, effects, components) -> None:

@@ -193,3 +193,16 @@ def test_the_warning_says_why(posterior):
 def test_refusals(settings, message, posterior):
     with pytest.raises(InputError, match=message):
         bg.area(np.ones((3, 3)), posterior, **settings)
+
+
+def test_an_absent_segment_is_not_perhaps_the_whole_scene():
+    """No distribution has 5% beyond a mean and sqrt(19) standard deviations: Cantelli."""
+    truth = TWO | {"means": [[0.0], [9.0]]}
+    posterior = scenes.posterior(n_draws=10, relative=0.003, truth=truth, names=["x0"])
+    image = np.random.default_rng(0).normal(-2.0, 1.0, size=(50, 60))
+    found = quiet(bg.area, image, posterior)
+    farthest = found["area"] + np.sqrt(19) * found["area_sd"]
+    assert found["area"][1] < 1e-4
+    assert (found["area_upper"] <= farthest * (1 + 1e-9)).all()
+    assert (found["area_lower"] <= found["area"]).all()
+    assert (found["area"] <= found["area_upper"]).all()
