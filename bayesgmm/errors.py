@@ -1,6 +1,7 @@
 """What the package says when something is wrong: one error, a few warnings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
@@ -57,3 +58,18 @@ def did_you_mean(got: object, choices: Iterable[str]) -> str:
     return (
         f"Did you mean {close[0]!r}? " if close else ""
     ) + f"Choose one of {listed}."
+
+
+@contextmanager
+def called(argument: str) -> Iterator[None]:
+    """Let a check that another function has speak of an argument as the user wrote it.
+
+    Parameters
+    ----------
+    argument : str
+    """
+    try:
+        yield
+    except InputError as error:
+        said = error.rule, error.got, error.remedy
+        raise type(error)(argument, *said) from None

@@ -14,13 +14,13 @@ from typing import Any
 from bayesgmm.analysis import Analysis, priors_of, tellings
 from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.chosen_fit import choose_fit
-from bayesgmm.errors import InputError
+from bayesgmm.errors import InputError, called
 from bayesgmm.marginal.model import build_model
 from bayesgmm.partition_stability import Stability, partition_stability
 from bayesgmm.profile_columns import read_columns
 from bayesgmm.progress import announce
 from bayesgmm.sampling import kind_of_priors, sample
-from bayesgmm.validation import MISSING, Table, check_table
+from bayesgmm.validation import MISSING, check_table
 
 PACKAGES = ("bayesgmm", "numpy", "numba", "pymc", "nutpie", "arviz-base")
 
@@ -89,7 +89,8 @@ def fit(
     """
     check_choice("missing", missing, MISSING)
     table, seed = check_table(X, missing), check_seed(random_seed)
-    described = _check_described(describe, table)
+    with called("describe"):
+        described = read_columns(describe, table)
     check_count("n_refits", n_refits, at_least=0)
     kind_of_priors(method)  # refuses unknown methods
     candidates = _candidates(n_components)
@@ -139,13 +140,6 @@ def fit(
         seconds=watch.seconds,
         **told,
     )
-
-
-def _check_described(describe, table: Table) -> Table:
-    try:
-        return read_columns(describe, table)
-    except InputError as error:
-        raise InputError("describe", error.rule, error.got, error.remedy) from None
 
 
 def _stability(em, table, posterior, n_refits, seed, progress) -> Stability | None:

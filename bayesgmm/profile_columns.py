@@ -5,7 +5,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from bayesgmm.errors import InputError
+from bayesgmm.errors import InputError, called
 from bayesgmm.same_rows import check_rows
 from bayesgmm.validation import Table, check_table
 
@@ -14,10 +14,8 @@ def read_columns(data: Any, table: Table) -> Table:
     """Return the numbers of `data` as a table with the rows of the mixture."""
     if data is None:
         return table
-    try:
+    with called("data"):
         columns = check_table(_numeric(data), "fiml")
-    except InputError as error:
-        raise InputError("data", error.rule, error.got, error.remedy) from None
     check_rows("data", columns.obs_ids, table.obs_ids)
     empty = np.isnan(columns.values).all(axis=0)
     if empty.any():

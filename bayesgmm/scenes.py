@@ -1,7 +1,6 @@
 """The door for what is segmented: images, rasters and tables, whoever holds them."""
 
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -12,7 +11,7 @@ import xarray as xr
 
 from bayesgmm._typing import Floats
 from bayesgmm.dims import COMPONENT, FEATURE, OBSERVATION
-from bayesgmm.errors import InputError, did_you_mean
+from bayesgmm.errors import InputError, called, did_you_mean
 from bayesgmm.validation import LARGEST, Table, are_named, check_features, check_table
 
 ARRAY_DIMS = {1: (OBSERVATION,), 2: ("y", "x"), 3: ("z", "y", "x")}
@@ -133,7 +132,7 @@ def _fill_value(variable: xr.DataArray) -> float:
 def _name_axes(data: Any, n_features: int, axis: Any) -> xr.DataArray:
     """Return an array, or a table, with names for its dimensions; features last."""
     if isinstance(data, Table) or _is_frame(data):
-        with _called("data"):
+        with called("data"):
             table = check_table(data, "fiml")
         coords: dict[str, Any] = {OBSERVATION: table.obs_ids}
         if table.named:
@@ -224,15 +223,5 @@ def _check_names(array, feature_dim, feature_names):
         names = tuple(map(str, array[feature_dim].values))
     ours = tuple(map(str, range(n_features)))
     table = Table(np.empty((0, n_features)), names or ours, np.empty(0), bool(names))
-    with _called("data"):
+    with called("data"):
         check_features(table, feature_names, are_named(feature_names))
-
-
-@contextmanager
-def _called(argument: str) -> Iterator[None]:
-    """Let checks of a table speak of the argument as the user wrote it."""
-    try:
-        yield
-    except InputError as error:
-        said = error.rule, error.got, error.remedy
-        raise type(error)(argument, *said) from None
