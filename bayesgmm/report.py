@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayesgmm.atomic import replacing
+from bayesgmm.partition_stability import DISSOLVED
 from bayesgmm.plots._inline import to_svg
 from bayesgmm.plots.calibration import plot_calibration
 from bayesgmm.plots.comparison import picture_size, plot_comparison
@@ -22,6 +23,7 @@ from bayesgmm.plots.ellipses import plot_ellipses
 from bayesgmm.plots.membership import plot_membership
 from bayesgmm.plots.profile import plot_profile
 from bayesgmm.story import INTERVAL, Story, tell
+from bayesgmm.story_checks import ODD
 
 TEXT_WIDTH = 88
 # Of the comparison on a console.
@@ -62,6 +64,8 @@ def write_report(analysis: Any, path: str | Path) -> Path:
         pictures=_pictures(analysis),
         interval=INTERVAL,
         longest=LONGEST,
+        odd=ODD,
+        dissolved=DISSOLVED,
     )
     with replacing(path) as beside:
         beside.write_text(html, encoding="utf-8")

@@ -130,6 +130,12 @@ class TestPage:
         assert "The BIC is lowest for 2: 284.9 below that for 1." in text
         assert "2,607.1" in text
 
+    def test_limits_are_those_of_the_checks(self, analysis, tmp_path, monkeypatch):
+        monkeypatch.setattr(report, "_pictures", lambda _: {})
+        monkeypatch.setattr(report, "ODD", 0.02)
+        text = write_report(analysis, tmp_path / "report.html").read_text("utf-8")
+        assert "where it is below 0.02 or above 0.98" in text
+
     def test_browsers_are_told_to_load_nothing(self, page):
         """Whatever a page tries to load under this policy is an error in the log."""
         assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
