@@ -83,7 +83,8 @@ def area(
     ``n_effective`` is small, and too large where the model errs in neighbourhoods as
     large as segments, or where pixels of different segments alternate without pattern.
     Rows of tables have no neighbours and are taken as independent. Intervals are normal
-    on the scale of log-odds.
+    on the scale of log-odds, and end where by Cantelli's inequality any distribution of
+    this mean and standard deviation has no more beyond.
 
     References
     ----------

@@ -196,7 +196,7 @@ def test_refusals(settings, message, posterior):
 
 
 def test_an_absent_segment_is_not_perhaps_the_whole_scene():
-    """No distribution has 5% beyond a mean and sqrt(19) standard deviations: Cantelli."""
+    """Beyond a mean and sqrt(19) standard deviations are at most 5%: Cantelli."""
     truth = TWO | {"means": [[0.0], [9.0]]}
     posterior = scenes.posterior(n_draws=10, relative=0.003, truth=truth, names=["x0"])
     image = np.random.default_rng(0).normal(-2.0, 1.0, size=(50, 60))
