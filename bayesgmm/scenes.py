@@ -12,6 +12,7 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.dims import COMPONENT, FEATURE, OBSERVATION
 from bayesgmm.errors import InputError, called, did_you_mean
+from bayesgmm.segments import DRAWN, POINT
 from bayesgmm.validation import LARGEST, Table, are_named, check_features, check_table
 
 ARRAY_DIMS = {1: (OBSERVATION,), 2: ("y", "x"), 3: ("z", "y", "x")}
@@ -96,6 +97,7 @@ def read_scene(
     array, feature_dim = _find_features(array, n_features, feature_dim)
     if array.chunks is not None:
         array = array.chunk({feature_dim: -1})
+    _check_room(array)
     _check_numeric(array)
     _check_names(array, feature_dim, feature_names)
     if nodata is not None:
@@ -138,9 +140,7 @@ def _name_axes(data: Any, n_features: int, axis: Any) -> xr.DataArray:
         if table.named:
             coords[FEATURE] = list(table.feature_names)
         return xr.DataArray(table.values, coords, (OBSERVATION, FEATURE))
-    array = (
-        data if hasattr(data, "dtype") and hasattr(data, "shape") else np.array(data)
-    )
+    array = data if hasattr(data, "chunks") else np.asanyarray(data)
     if axis is not None:
         array = np.moveaxis(array, _check_axis(axis, array.ndim), -1)
     elif n_features == 1 and (array.ndim < 2 or array.shape[-1] != 1):
@@ -189,21 +189,33 @@ def _find_features(array: xr.DataArray, n_features: int, feature_dim: Any):
         feature_dim = FEATURE
     elif feature_dim is None and n_features == 1:
         array, feature_dim = array.expand_dims(FEATURE, axis=-1), FEATURE
-    if feature_dim in array.dims and COMPONENT not in array.dims and array.size:
+    if feature_dim in array.dims:
         return array, feature_dim
-    if COMPONENT in array.dims or not array.size:
-        raise InputError(
-            "data",
-            f"have values, and no dimension called {COMPONENT!r}",
-            f"dimensions {dict(array.sizes)}",
-            "Rename the dimension, or look at what was read.",
-        )
     raise InputError(
         "feature_dim",
         "name the dimension of the features",
         repr(feature_dim),
         did_you_mean(feature_dim, map(str, array.dims)),
     )
+
+
+def _check_room(array):
+    """Refuse a scene without pixels, or without room for the names of maps."""
+    if not array.size or array.ndim < 2:
+        raise InputError(
+            "data",
+            "have values, and a dimension beside that of features",
+            f"dimensions {dict(array.sizes)}",
+            "Look at what was read.",
+        )
+    for name in (COMPONENT, *POINT, *DRAWN):
+        if name in array.dims or name in array.coords:
+            raise InputError(
+                "data",
+                f"have no dimension or coordinate called {name!r}",
+                "one",
+                "Rename it: what is returned has something else of that name.",
+            )
 
 
 def _check_numeric(array):

@@ -198,7 +198,8 @@ def test_one_feature_needs_no_dimension():
     assert bg.segment(image[..., None], tree)["label"].values.tolist() == label
     named = xr.DataArray(image, dims=("lat", "lon"))
     assert bg.segment(named, tree)["label"].dims == ("lat", "lon")
-    assert bg.segment(image[0], tree)["label"].dims == ("obs_id",)
+    for rows in (image[0], image[0].tolist(), pd.Series(image[0])):
+        assert bg.segment(rows, tree)["label"].dims == ("obs_id",)
     assert bg.segment(image[:, :1], tree)["label"].dims == ("obs_id",)
 
 
@@ -267,11 +268,19 @@ def test_last_years_posterior_segments_this_years_scene(posterior, tmp_path):
         ),
         (
             lambda s: (s.isel(x=[]), "band"),
-            r"`data` must have values, and no dimension",
+            r"`data` must have values, and a dimension beside",
         ),
         (
             lambda s: (s.rename(y="component"), "band"),
-            r"and no dimension called 'compon",
+            r"`data` must have no dimension or coordinate called 'compon",
+        ),
+        (
+            lambda s: (s.assign_coords(label=("x", s.x.values)), "band"),
+            r"`data` must have no dimension or coordinate called 'label'",
+        ),
+        (
+            lambda s: (s[:, 0, 0], "band"),
+            r"`data` must have values, and a dimension beside",
         ),
         (lambda s: (s.values, 3), r"`feature_dim` must be the number of an axis"),
         (lambda s: (s.values[None, None], 2), r"`data` must have two to four axes"),
