@@ -12,6 +12,7 @@ from bayesgmm.dims import FEATURE, NOISE
 from bayesgmm.errors import InputError
 from bayesgmm.geotiff import NODATA, read_tags, write_tags
 from bayesgmm.plots._style import NEUTRAL, component_colour
+from bayesgmm.spacing import has_places
 from bayesgmm.tiff import read_tiff
 
 MISSING_COLOUR, NOISE_COLOUR = 255, 254
@@ -164,13 +165,14 @@ def _picture(segments: xr.Dataset) -> Any:
     return image
 
 
-_WRITERS: dict[str, tuple[Any, Any]] = {
-    ".nc": (replacing, _write_netcdf),
-    ".zarr": (replacing_folder, _write_zarr),
-    ".png": (replacing, _write_picture),
-    **dict.fromkeys((".tif", ".tiff"), (replacing, _write_tiff)),
+_WRITERS: dict[str, tuple[Any, Any, bool]] = {
+    ".nc": (replacing, _write_netcdf, True),
+    ".zarr": (replacing_folder, _write_zarr, True),
+    ".png": (replacing, _write_picture, False),
+    **dict.fromkeys((".tif", ".tiff"), (replacing, _write_tiff, True)),
 }
-"""By extension: how an old file goes, and who writes the new one."""
+"""By extension: how an old file goes, who writes the new one, and whether it holds
+coordinates."""
 
 
 def check_segments_file(path: Path) -> None:
@@ -187,6 +189,12 @@ def check_segments_file(path: Path) -> None:
 
 def write_segments(segments: xr.Dataset, path: Path) -> None:
     """Write all maps, or of an image only labels; an old file goes in one step."""
-    replace, write = _WRITERS[path.suffix.lower()]
+    replace, write, _ = _WRITERS[path.suffix.lower()]
     with replace(path) as beside:
         write(segments, beside)
+
+
+def loses_places(segments: xr.Dataset, path: Path) -> bool:
+    """Tell whether segments have coordinates that such a file cannot hold."""
+    *_, holds = _WRITERS[path.suffix.lower()]
+    return not holds and has_places(segments["label"])

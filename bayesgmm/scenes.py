@@ -12,7 +12,7 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.dims import COMPONENT, FEATURE, OBSERVATION
 from bayesgmm.errors import InputError, called, did_you_mean
-from bayesgmm.segments import DRAWN, POINT
+from bayesgmm.segments import DRAWN, POINT, grid_mapping
 from bayesgmm.validation import LARGEST, Table, are_named, check_features, check_table
 
 ARRAY_DIMS = {1: (OBSERVATION,), 2: ("y", "x"), 3: ("z", "y", "x")}
@@ -114,13 +114,6 @@ def _stack_variables(data: xr.Dataset, feature_names):
     attrs = data.attrs | grid_mapping(data[names[0]])
     fill = [_fill_value(data[name]) for name in names]
     return array.assign_attrs(attrs), FEATURE, fill
-
-
-def grid_mapping(array: xr.DataArray) -> dict[str, Any]:
-    """Return the attribute that names the coordinate reference system, if there is."""
-    name = "grid_mapping"
-    held = array.attrs | array.encoding
-    return {name: held[name]} if name in held else {}
 
 
 def _fill_value(variable: xr.DataArray) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.dims import COMPONENT
-from bayesgmm.scenes import grid_mapping, read_scene
+from bayesgmm.scenes import read_scene
 from bayesgmm.segmenter import BY_COMPONENT, Evaluated, Segmenter, dtype_of, evaluate
 from bayesgmm.segments import name_variables
 
@@ -83,10 +83,8 @@ def segment(
         name: each.transpose(*order) if name in BY_COMPONENT else each
         for name, each in zip(names, found, strict=True)
     }
-    segments = name_variables(maps, segmenter.components).assign_attrs(scene.attrs)
-    for variable in segments.data_vars.values():
-        variable.attrs |= grid_mapping(array)
-    return segments
+    segments = name_variables(maps, segmenter.components, array)
+    return segments.assign_attrs(scene.attrs)
 
 
 def _last(found: Evaluated) -> tuple:

@@ -30,8 +30,15 @@ def number_noise(label: Any, components: np.ndarray) -> Any:
     return label
 
 
+def grid_mapping(array: xr.DataArray) -> dict[str, Any]:
+    """Return the attribute that names the coordinate reference system, if there is."""
+    name = "grid_mapping"
+    held = array.attrs | array.encoding
+    return {name: held[name]} if name in held else {}
+
+
 def name_variables(
-    maps: Mapping[str, xr.DataArray], components: np.ndarray
+    maps: Mapping[str, xr.DataArray], components: np.ndarray, scene: xr.DataArray
 ) -> xr.Dataset:
     """Put maps together, and say in the terms of CF what they are.
 
@@ -41,11 +48,14 @@ def name_variables(
         Keys are among those of `bayesgmm.membership.VARIABLES`.
     components : array of shape (n_components,)
         With noise, as of `bayesgmm.noise.share_names`.
+    scene : DataArray
+        Of the same coordinate reference system.
     """
     segments = xr.Dataset(dict(maps)).assign_coords({COMPONENT: components})
     for name, variable in segments.data_vars.items():
         _, units, long_name = VARIABLES[str(name)]
         variable.attrs = {"long_name": long_name, "units": units}
+        variable.attrs |= grid_mapping(scene)
     label = segments["label"]
     label.attrs |= _flags(components)
     label.encoding["_FillValue"] = np.int16(MISSING)

@@ -12,7 +12,6 @@ from bayesgmm.arguments import check_number
 from bayesgmm.decision import decide, entropy_of
 from bayesgmm.dims import COMPONENT
 from bayesgmm.errors import InputError, did_you_mean
-from bayesgmm.scenes import grid_mapping
 from bayesgmm.segments import check_segments, name_variables, number_noise
 
 
@@ -83,9 +82,8 @@ def smooth(
     ).transpose(*probability.dims)
     said = {"smoothing_sd": sd, "smoothing_dims": [str(dim) for dim in chosen]}
     components = segments[COMPONENT].values
-    found = name_variables(_read_off(smoothed, components), components)
-    for variable in found.data_vars.values():
-        variable.attrs |= grid_mapping(segments["label"])
+    maps = _read_off(smoothed, components)
+    found = name_variables(maps, components, segments["label"])
     return found.assign_attrs(segments.attrs | said)
 
 

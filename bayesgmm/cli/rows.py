@@ -53,10 +53,10 @@ def read_mixture(path: Path) -> Any:
     from bayesgmm.files import POSTERIOR, read_posterior
 
     path = path / POSTERIOR if path.is_dir() else path
-    if path.suffix == ".json":
-        return GaussianMixture.load(path)
-    if path.suffix == ".nc":
-        return read_posterior(path)
+    readers = {".json": GaussianMixture.load, ".nc": read_posterior}
+    reader = readers.get(path.suffix.lower())
+    if reader is not None:
+        return reader(path)
     raise InputError(
         "FIT",
         "be a folder of `bayesgmm fit`, or end in .json or .nc",

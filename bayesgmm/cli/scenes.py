@@ -70,11 +70,11 @@ def segment(
         from bayesgmm.cli.rows import read_mixture
         from bayesgmm.scene_files import (
             check_segments_file,
+            loses_places,
             read_scene_file,
             write_segments,
         )
         from bayesgmm.segmentation import segment as segment_scene
-        from bayesgmm.spacing import has_places
 
         check_segments_file(out)
         groups = _check_one(n_components, by)
@@ -91,8 +91,8 @@ def segment(
         write_segments(segments, out)
         counts = _count(segments)
         lines = [f"{count:12,} pixels in {name}" for name, count in counts.items()]
-        if out.suffix.lower() == ".png" and has_places(segments["label"]):
-            lines.append("A .png holds no coordinates; .tif, .nc and .zarr do.")
+        if loses_places(segments, out):
+            lines.append(f"A {out.suffix} holds no coordinates; .tif, .nc, .zarr do.")
         text = "\n".join([*lines, f"Segments: {out}"])
         answer(text, {"pixels": counts, "segments": out}, quiet, as_json)
 
