@@ -119,8 +119,18 @@ def _stack_variables(data: xr.Dataset, feature_names):
 def _fill_value(variable: xr.DataArray) -> float:
     """Return what a variable declares to stand for missing values, NaN if nothing."""
     for name in FILL_ATTRIBUTES:
-        if np.size(variable.attrs.get(name, [])) == 1:
-            return float(np.ravel(variable.attrs[name])[0])
+        held = variable.attrs.get(name)
+        if held is None or np.size(held) != 1:
+            continue
+        try:
+            return float(np.ravel(held)[0])
+        except (TypeError, ValueError):
+            raise InputError(
+                "data",
+                f"have a number, or nothing, in the attribute {name!r}",
+                repr(held),
+                "Delete the attribute where missing values are NaN.",
+            ) from None
     return np.nan
 
 

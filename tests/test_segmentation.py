@@ -299,6 +299,15 @@ def test_nodata_is_a_number_a_feature(nodata, scene, posterior):
         bg.segment(scene, posterior, "band", nodata=nodata)
 
 
+def test_an_attribute_that_is_no_number_is_refused(scene, fitted):
+    want = bg.segment(scene.assign_attrs(_FillValue=0), fitted, "band")
+    told = scene.assign_attrs(_FillValue=None, nodata=0)
+    found = bg.segment(told, fitted, "band")
+    np.testing.assert_array_equal(found["label"], want["label"])
+    with pytest.raises(InputError, match="`data` must have a number, or nothing, in"):
+        bg.segment(scene.assign_attrs(_FillValue="none"), fitted, "band")
+
+
 def test_blocks_without_data(fitted, posterior):
     image = np.full((200, 40, 3), np.nan)
     image[-1, -1] = 60.0
