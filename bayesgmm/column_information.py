@@ -105,7 +105,9 @@ def column_information(
 
 def _informations(values: Floats, labels: Ints, n_labels: int, weight: Floats):
     """Return the uncertainty coefficient of a column in every draw, (n_samples,)."""
-    seen = ~np.isnan(values)
+    seen = ~np.isnan(values) & (weight > 0)
+    if not seen.any():
+        return np.full(len(labels), np.nan)
     bins, n_bins = _cut(values[seen], weight[seen], n_labels)
     weight, cells = weight[seen], bins * n_labels
     return np.array(

@@ -100,6 +100,16 @@ def test_one_group_leaves_nothing_to_tell(posterior):
     assert bg.column_information(one)["mean"].isna().all()
 
 
+def test_rows_without_weight_tell_nothing(posterior):
+    weight = np.where(np.arange(200) % 2, 1.0, 0.0)
+    weighted = posterior.copy()
+    weighted["constant_data"] = weighted["constant_data"].dataset.assign(
+        sample_weight=("obs_id", weight)
+    )
+    seen = pd.DataFrame({"a": np.where(weight > 0, np.nan, LABELS)})
+    assert bg.column_information(weighted, seen).isna().all(axis=None)
+
+
 def test_bad_settings_are_refused(posterior):
     with pytest.raises(InputError, match="`probability` must be between 0 and 1"):
         bg.column_information(posterior, probability=1.0)
