@@ -67,8 +67,9 @@ def segment(
     segmenter = Segmenter.of(mixture)
     scene = read_scene(data, segmenter.feature_names, feature_dim, nodata)
     array, names = scene.array, segmenter.variables
+    shown = progress and array.chunks is None  # chunks are many, some at a time
     found = xr.apply_ufunc(
-        lambda values: _last(evaluate(values, scene, segmenter, names, progress)),
+        lambda values: _last(evaluate(values, scene, segmenter, names, shown)),
         array,
         input_core_dims=[[scene.feature_dim]],
         output_core_dims=[

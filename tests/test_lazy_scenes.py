@@ -59,6 +59,16 @@ def test_segments_are_lazy_and_the_same(scene, lazy, posterior):
     assert computed["label"].identical(whole["label"])
 
 
+def test_chunks_show_no_bars_of_their_own(lazy, posterior, monkeypatch):
+    shown = []
+    monkeypatch.setattr(segmenter, "MANY_BLOCKS", 0)
+    monkeypatch.setattr(
+        segmenter, "track", lambda *told: iter(shown.append(told) or ())
+    )
+    bg.segment(lazy, posterior, "band")["label"].compute()
+    assert {show for *_, show in shown} == {False}
+
+
 def test_smoothing_is_lazy_and_the_same(scene, lazy, posterior):
     eager = bg.smooth(bg.segment(scene, posterior, "band"), ("y", "x"), 1.5)
     READ.clear()
