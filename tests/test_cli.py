@@ -401,6 +401,17 @@ class TestSegment:
         expected = em.predict(table).reshape(6, 8)
         np.testing.assert_array_equal(halves, expected)
 
+    def test_a_dimension_called_feature_needs_no_option(self, tmp_path):
+        """Wherever it is among the dimensions."""
+        values = np.random.default_rng(2).normal(size=(2, 6, 8))
+        values[:, :, 4:] += 10
+        scene = xr.DataArray(values, dims=("feature", "y", "x"), name="reflectance")
+        scene.to_netcdf(tmp_path / "scene.nc", engine="h5netcdf")
+        options = ["-k", "2", "--covariance-type", "EII", "-o", tmp_path / "s.png"]
+        result = run("segment", tmp_path / "scene.nc", *options, "--seed", "0")
+        assert result.exit_code == 0, result.output
+        assert result.output.count("24 pixels in group") == 2
+
     @pytest.mark.parametrize("name", ["l.tif", "l.png"])
     def test_places_are_kept_where_a_file_can_hold_them(self, name, tmp_path):
         """A scene whose black is equal pixels, which a prior keeps from collapsing."""

@@ -139,11 +139,14 @@ def _fit(data, groups, covariance_type, prior, feature_dim, nodata, seed) -> Any
 
 def _feature_names(data: Any, feature_dim: str | None) -> list[str]:
     """Return the names of the features of a scene, x0, x1, ... if they have none."""
+    from bayesgmm.dims import FEATURE
+
     if hasattr(data, "data_vars"):
         return list(map(str, data.data_vars))
-    if feature_dim is not None and feature_dim in getattr(data, "dims", ()):
-        n_features = data.sizes[feature_dim]
-        held = data.coords.get(feature_dim)
+    dim = feature_dim or FEATURE
+    if dim in getattr(data, "dims", ()):
+        n_features = data.sizes[dim]
+        held = data.coords.get(dim)
         if held is not None and held.dtype.kind not in "biuf":
             return list(map(str, held.values))
     else:
