@@ -156,6 +156,13 @@ def _picture(segments: xr.Dataset) -> Any:
             f"labels of shape {label.shape}",
             "For example `segments.nc`.",
         )
+    if label.max() >= NOISE_COLOUR:
+        raise InputError(
+            "--out",
+            f"end in .nc or .zarr for more than {NOISE_COLOUR} components",
+            f"the label {label.max()}",
+            "For example `segments.nc`.",
+        )
     places = np.where(label == NOISE, NOISE_COLOUR, label)
     places = np.where(label == MISSING, MISSING_COLOUR, places)
     image = Image.fromarray(places.astype(np.uint8))

@@ -199,6 +199,16 @@ class TestWriting:
             write_segments(broken, tmp_path / "s.zarr")
         xr.testing.assert_equal(read_scene_file(tmp_path / "s.zarr"), segments)
 
+    def test_a_palette_has_room_for_254_components(self, segments, tmp_path):
+        for label in (253, 254, 256):
+            many = segments.assign(label=segments["label"].copy())
+            many["label"][0, 0] = label
+            if label < 254:
+                write_segments(many, tmp_path / "l.png")
+                continue
+            with pytest.raises(InputError, match="for more than 254 components"):
+                write_segments(many, tmp_path / "l.png")
+
     def test_what_is_no_picture(self, segments, tmp_path):
         with pytest.raises(InputError, match=r"`--out` must end in .nc or .zarr for a"):
             write_segments(segments.isel(y=0), tmp_path / "l.tif")
