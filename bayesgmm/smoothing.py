@@ -14,6 +14,9 @@ from bayesgmm.dims import COMPONENT
 from bayesgmm.errors import InputError, did_you_mean
 from bayesgmm.segments import check_segments, name_variables, number_noise
 
+HISTORY = ("smoothing_dims", "smoothing_sd")
+"""Attributes of smoothed maps: along which dimensions, and how far along each."""
+
 
 def smooth(
     segments: xr.Dataset, dims: Hashable | Iterable[Hashable], sd: float
@@ -39,6 +42,7 @@ def smooth(
         ``probability``, and what follows from it: ``label``, ``entropy`` and
         ``margin``. Left out are ``probability_sd``, ``assignment_entropy`` and
         ``parameter_entropy``: they say what the mixture knows of a pixel by itself.
+        The attributes ``smoothing_dims`` and ``smoothing_sd`` list what was done.
 
     Raises
     ------
@@ -80,11 +84,18 @@ def smooth(
         dask="parallelized",
         output_dtypes=[probability.dtype],
     ).transpose(*probability.dims)
-    said = {"smoothing_sd": sd, "smoothing_dims": [str(dim) for dim in chosen]}
+    said = _add_to_history(segments.attrs, chosen, sd)
     components = segments[COMPONENT].values
     maps = _read_off(smoothed, components)
     found = name_variables(maps, components, segments["label"])
     return found.assign_attrs(segments.attrs | said)
+
+
+def _add_to_history(attrs, dims, sd) -> dict[str, list]:
+    """Return along which dimensions maps were smoothed, and how much, in order."""
+    before = {name: np.ravel(attrs.get(name, ())).tolist() for name in HISTORY}
+    added = zip(HISTORY, ([str(dim) for dim in dims], [sd] * len(dims)), strict=True)
+    return {name: before[name] + more for name, more in added}
 
 
 def _check_dims(dims, available) -> list[Hashable]:

@@ -35,14 +35,10 @@ def read_tiff(path: Path) -> Tiff:
     with tifffile.TiffFile(path) as file:
         first: Any = file.pages[0]
         pages: list[Any] = [page for page in file.pages if _belongs(page, first)]
-        values = np.concatenate([_read_page(page) for page in pages], axis=-1)
+        read = [_read_page(page) for page in pages]
         tags = {tag.code: tag.value for tag in first.tags}
-    clear = np.zeros(values.shape[:2], dtype=bool)
-    alpha = [int(kind) in ALPHA for kind in first.extrasamples]
-    if any(alpha):
-        place = first.samplesperpixel - len(alpha) + alpha.index(True)
-        clear, values = values[..., place] == 0, np.delete(values, place, axis=-1)
-    return Tiff(values, clear, tags)
+    values, clear = (list(each) for each in zip(*read, strict=True))
+    return Tiff(np.concatenate(values, axis=-1), np.any(clear, axis=0), tags)
 
 
 def _belongs(page, first) -> bool:
@@ -50,11 +46,18 @@ def _belongs(page, first) -> bool:
     return same and not page.is_reduced and not page.is_mask
 
 
-def _read_page(page) -> np.ndarray:
-    """Return the bands of a page (height, width, n_bands); of a palette its colours."""
+def _read_page(page) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bands of a page (height, width, n_bands), and where it is clear."""
     values = page.asarray()
-    if page.colormap is not None:
-        return np.moveaxis((page.colormap >> 8).astype(np.uint8)[:, values], 0, -1)
-    if values.ndim == 2:
-        return values[..., None]
-    return np.moveaxis(values, page.axes.index("S"), -1)
+    if page.colormap is not None:  # whose colours have 16 bits, of which 8 are used
+        colours = (page.colormap >> 8).astype(np.uint8)
+        values = np.moveaxis(colours[:, values], 0, -1)
+    elif values.ndim == 2:
+        values = values[..., None]
+    else:
+        values = np.moveaxis(values, page.axes.index("S"), -1)
+    alpha = [int(kind) in ALPHA for kind in page.extrasamples]
+    if not any(alpha):
+        return values, np.zeros(values.shape[:2], dtype=bool)
+    place = page.samplesperpixel - len(alpha) + alpha.index(True)
+    return np.delete(values, place, axis=-1), values[..., place] == 0

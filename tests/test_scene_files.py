@@ -58,6 +58,21 @@ class TestTiff:
         want[2, 3] = np.nan
         np.testing.assert_array_equal(found, want)
 
+    def test_every_page_may_have_clear_pixels(self, tmp_path):
+        pages = np.full((2, 4, 5, 2), 255, np.uint8)
+        pages[..., 0] = [[[3]], [[4]]]
+        pages[0, 1, 2, 1] = pages[1, 3, 4, 1] = 0
+        how = {"photometric": "minisblack", "planarconfig": "contig"}
+        how["extrasamples"] = ["unassalpha"]
+        tifffile.imwrite(tmp_path / "s.tif", pages, **how)
+        found = read_scene_file(tmp_path / "s.tif")
+        assert found.shape == (4, 5, 2)
+        np.testing.assert_array_equal(found[0, 0], [3, 4])
+        assert np.argwhere(found.isnull().all("feature").values).tolist() == [
+            [1, 2],
+            [3, 4],
+        ]
+
     def test_pages_are_bands(self, tmp_path):
         tiffs.write(tmp_path / "s.tif", SIX[..., :1], pages=3)
         found = read_scene_file(tmp_path / "s.tif")

@@ -100,7 +100,7 @@ def test_large_scenes_are_thinned():
     image = bg.plot_segments(large, variables=["label"]).axes[0].images[0]
     assert image.get_array().shape == (934, 20)
     numbered = large.assign_coords(y=np.arange(2800), x=np.arange(60))
-    ax = bg.plot_segments(numbered, variables=["label"]).axes[0]
+    ax = bg.plot_segments(numbered, variables="label").axes[0]
     assert ax.yaxis_inverted()
 
 

@@ -40,7 +40,10 @@ N_PLACES = 150
 
 
 def plot_segments(
-    segments: xr.Dataset, *, variables: Sequence[str] | None = None, ax: Any = None
+    segments: xr.Dataset,
+    *,
+    variables: str | Sequence[str] | None = None,
+    ax: Any = None,
 ) -> Figure:
     """Plot maps of segments, of how doubtful they are, and what of it is not overlap.
 
@@ -50,7 +53,7 @@ def plot_segments(
     ----------
     segments : xarray.Dataset
         From `bayesgmm.segment`, of a scene with two dimensions beside its features.
-    variables : sequence of str, optional
+    variables : str or sequence of str, optional
         What to draw side by side. By default the label, the entropy and, where there
         are draws, the entropy that is due to not knowing the parameters.
     ax : sequence of matplotlib Axes, optional
@@ -86,6 +89,7 @@ def plot_segments(
             "Pass what `bayesgmm.segment` returned.",
         )
     known = list(map(str, segments))
+    variables = [variables] if isinstance(variables, str) else variables
     wanted = [x for x in MAPS if x in known] if variables is None else variables
     if not len(wanted):
         raise InputError(
