@@ -83,7 +83,7 @@ class Stability:
     def headline(self) -> str:
         """Which groups come back, in a sentence."""
         if not self.lost:
-            return "Refits to reweighted rows find every group again."
+            return "Refits to reweighted rows find every group again as a rule."
         names = ", ".join(map(component_name, self.lost))
         return (
             "Refits to reweighted rows do not find as a rule (similarity below "

@@ -30,7 +30,7 @@ def test_groups_that_are_there_come_back(stability):
     assert (stability.groups["similarity"] > 0.9).all()
     assert (stability.groups["dissolved"] == 0).all()
     assert stability.chains is None
-    assert "find every group again." in str(stability)
+    assert "find every group again as a rule." in str(stability)
 
 
 @pytest.fixture(scope="module")
