@@ -7,11 +7,13 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm._typing import Ints
+from bayesgmm.chunks import Chunks, is_chunked, open_chunks
 from bayesgmm.em import Status
-from bayesgmm.errors import CollapseWarning, ConvergenceWarning
+from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
 from bayesgmm.fittable import rank_of
 from bayesgmm.fitted import FittedMixture
 from bayesgmm.fitting import build_objective, check_settings, run_starts
+from bayesgmm.fitting_chunks import fit_chunks
 from bayesgmm.initialise import check_responsibilities
 from bayesgmm.known_labels import check_labels
 from bayesgmm.restarts import Restarts, describe_mixture
@@ -266,6 +268,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             as the family sees them.
         """
         check_settings(self)
+        if is_chunked(X):
+            return self._fit_chunks(X, sample_weight, labels)
         table = check_table(X, self.missing)
         weight = check_sample_weight(sample_weight, table.n_observations)
         allowed = check_labels(labels, table.n_observations, self.n_components)
@@ -290,6 +294,20 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self._warn(objective)
         return self
 
+    def _fit_chunks(self, X, sample_weight, labels):
+        if labels is not None:
+            raise InputError(
+                "labels",
+                "be None for lazy data",
+                "something else",
+                "Fit rows of known labels in memory.",
+            )
+        chunks = open_chunks(X, self.missing, sample_weight)
+        found = fit_chunks(self, chunks)
+        self._keep(found.restarts, chunks, found.objective)
+        self._warn(found.objective)
+        return self
+
     def fit_predict(self, X, y=None, sample_weight=None, labels=None) -> Ints:
         """Fit, then return the label of every row.
 
@@ -311,7 +329,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             return self.restarts_.describe()
         return describe_mixture(self.parameters_)
 
-    def _keep(self, restarts: Restarts, table: Table, objective: Objective):
+    def _keep(self, restarts: Restarts, table: Table | Chunks, objective: Objective):
         """Set the fitted attributes."""
         best, n = restarts.best, objective.n_observations
         self.restarts_ = restarts

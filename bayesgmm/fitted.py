@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_probability
+from bayesgmm.chunks import each_row, is_chunked, open_chunks
 from bayesgmm.derived import DerivedMixtures
 from bayesgmm.dims import NOISE
 from bayesgmm.imputation import impute
@@ -256,13 +257,21 @@ class FittedMixture(DerivedMixtures):
         return check_random_state(random_state)
 
     def _each(self, kernel, X):
-        """Return what a kernel keeps of every row."""
+        """Return what a kernel keeps of every row, lazily of lazy rows."""
+        if is_chunked(X):
+            check_is_fitted(self)
+            chunks = open_chunks(X, self.missing)
+            self._check_features(chunks)
+            return each_row(chunks, kernel, self.parameters_)
         return observe(self._read(X, self.missing)).each(kernel, self.parameters_)
 
     def _read(self, X, missing=None):
         """Return checked observations with the features of the fit."""
         check_is_fitted(self)
         table = check_table(X, missing)
+        self._check_features(table)
+        return table.values
+
+    def _check_features(self, table):
         named = hasattr(self, "feature_names_in_")
         check_features(table, self.parameters_.feature_names, named)
-        return table.values

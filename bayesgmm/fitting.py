@@ -3,7 +3,7 @@
 `settings` is whatever has the parameters of `GaussianMixture` as attributes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -22,11 +22,12 @@ from bayesgmm.covariances import covariance_family
 from bayesgmm.em import EMRun, Status
 from bayesgmm.errors import InputError
 from bayesgmm.fittable import check_fittable, check_not_collinear, find_floor
-from bayesgmm.initialise import check_given
+from bayesgmm.initialise import Overall, check_given
 from bayesgmm.labelled import known_means, match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
 from bayesgmm.moves import split_merge_starts
 from bayesgmm.noise import check_noise, find_box, refuse_noise_and_gaps
+from bayesgmm.observations import Observations
 from bayesgmm.overall import fill_gaps, find_overall
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
@@ -86,11 +87,6 @@ def build_objective(
     check_fittable(table, settings.n_components, distinct=free)
     family = _family(settings, table.n_features)
     overall = find_overall(table.values, weight, family)
-    maximiser = _build_maximiser(settings, family, table, overall)
-    reference = maximiser.covariance_of_all(family, overall)
-    if floored and (floor := find_floor(reference)) is not None:
-        maximiser, reference = replace(maximiser, floor=floor), reference + floor
-    check_not_collinear(reference, settings.covariance_type)
     if allowed is not None and ON_COLLAPSE[settings.on_collapse].drops:
         raise InputError(
             "on_collapse",
@@ -99,12 +95,32 @@ def build_objective(
             "Choose 'repair' or 'report'.",
         )
     observations = observe_labelled(table.values, weight, allowed)
+    return objective_of(
+        settings, observations, overall, table.feature_names, floored=floored
+    )
+
+
+def objective_of(
+    settings: Any,
+    observations: Observations,
+    overall: Overall,
+    feature_names: tuple[str, ...],
+    *,
+    floored: bool = False,
+) -> Objective:
+    """Say what a fit of checked observations maximises, given the moments of all."""
+    family = _family(settings, len(feature_names))
+    maximiser = _build_maximiser(settings, family, feature_names, overall)
+    reference = maximiser.covariance_of_all(family, overall)
+    if floored and (floor := find_floor(reference)) is not None:
+        maximiser, reference = replace(maximiser, floor=floor), reference + floor
+    check_not_collinear(reference, settings.covariance_type)
     return Objective(observations, reference, maximiser)
 
 
-def _build_maximiser(settings, family, table, overall):
-    k, names = settings.n_components, table.feature_names
-    given = _given(settings, table.n_features)
+def _build_maximiser(settings, family, names, overall):
+    k = settings.n_components
+    given = _given(settings, len(names))
     prior, repair = resolve_prior(settings.prior, overall, k, family, names), None
     if prior is None and ON_COLLAPSE[settings.on_collapse].needs_prior:
         repair = default_conjugate(overall, k, family, names)
@@ -155,11 +171,29 @@ def run_starts(
         What EM begins with.
     """
     objective = replace(objective, observations=compress(objective.observations))
-    previous, numbered = -np.inf, _numbers_components(settings) or allowed is not None
-    starts = _starts(settings, objective, table, weight, allowed, responsibilities)
-    if settings.warm_start and hasattr(settings, "parameters_"):
-        numbered, previous = True, getattr(settings, "lower_bound_", -np.inf)
-        starts = [_last(settings, table.feature_names)]
+    numbered = numbers_components(settings) or allowed is not None
+    if continues(settings):
+        starts, numbered = [last_fit(settings, table.feature_names)], True
+    else:
+        starts = find_starts(
+            settings, objective, table, weight, allowed, responsibilities
+        )
+    moves = settings.split_merge and not numbered
+    yield from run_each(settings, objective, starts, numbered=numbered, moves=moves)
+
+
+def run_each(
+    settings: Any,
+    objective: Objective,
+    starts: Iterable[MixtureParameters],
+    *,
+    numbered: bool,
+    moves: bool,
+) -> Iterator[EMRun]:
+    """Run EM from each of these starts, then perhaps from moves; see `run_starts`."""
+    previous = -np.inf
+    if continues(settings):
+        previous = getattr(settings, "lower_bound_", -np.inf)
 
     def run(start):
         run = run_through(
@@ -175,12 +209,16 @@ def run_starts(
             run = run.on_collinear_data()
         return run if numbered else run.largest_first()
 
-    moves = settings.split_merge and not numbered
     runs = _with_moves(objective, run, starts) if moves else map(run, starts)
     for number, each in enumerate(runs):
         if settings.verbose:
             print(f"Start {number}: {each}")
         yield each
+
+
+def continues(settings: Any) -> bool:
+    """Tell whether a fit goes on from the last one."""
+    return settings.warm_start and hasattr(settings, "parameters_")
 
 
 def _with_moves(objective, run, starts):
@@ -208,7 +246,7 @@ def _best(runs, objective):
     return Restarts.of(runs, objective.n_observations, n_rows).best
 
 
-def _numbers_components(settings):
+def numbers_components(settings):
     """Tell whether the user did, by what he gave for each of them."""
     weights = settings.fixed_weights
     numbers = None if isinstance(weights, str) else weights
@@ -216,7 +254,15 @@ def _numbers_components(settings):
     return any(each is not None for each in given)
 
 
-def _starts(settings, objective, table, weight, allowed, responsibilities):
+def find_starts(
+    settings: Any,
+    objective: Objective,
+    table: Table,
+    weight: Any,
+    allowed: Any = None,
+    responsibilities: Any = None,
+) -> Iterator[MixtureParameters]:
+    """Yield where EM begins; the parameters are those of `run_starts`."""
     feature_names = table.feature_names
     family = _family(settings, table.n_features)
     X = fill_gaps(table.values, weight, objective.reference, family)
@@ -244,7 +290,7 @@ def _starts(settings, objective, table, weight, allowed, responsibilities):
     random = check_random_state(settings.random_state)
     entropy = random.randint(2**32, size=4, dtype=np.uint32).tolist()
     drawn = starts.draw(settings.n_init, entropy)
-    if allowed is not None and not _numbers_components(settings):
+    if allowed is not None and not numbers_components(settings):
         drawn = (match_labels(start, X, allowed) for start in drawn)
         means = known_means(X, weight, allowed)
         if means is not None:  # labelled rows say where every component begins
@@ -266,7 +312,7 @@ def _begin_noise(X, allowed, responsibilities):
     return clutter.astype(np.float64)
 
 
-def _last(settings, feature_names) -> MixtureParameters:
+def last_fit(settings, feature_names) -> MixtureParameters:
     """Return the last fit to continue from, if it fits the settings."""
     last = settings.parameters_
     noisy = last.noise is not None

@@ -124,4 +124,4 @@ class Grouped:
 
 def members(observations: Observations, at: MixtureParameters, component: int) -> Ints:
     """Return the rows that belong to a component more than to any other."""
-    return np.flatnonzero(observations.each(labels, at) == component)
+    return np.asarray(np.flatnonzero(observations.each(labels, at) == component))

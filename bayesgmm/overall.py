@@ -8,6 +8,7 @@ from bayesgmm.em import Status, run_em
 from bayesgmm.imputation import impute
 from bayesgmm.incomplete import observe
 from bayesgmm.initialise import Overall, weighted_covariance
+from bayesgmm.observations import Observations
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.steps import Objective
 
@@ -37,8 +38,26 @@ def find_overall(
     if not np.isnan(X.min()):
         return Overall.of(X, sample_weight)
     mean, variances = _column_moments(X, sample_weight)
+    return find_overall_with_gaps(observe(X, sample_weight), mean, variances, family)
+
+
+def find_overall_with_gaps(
+    observations: Observations,
+    mean: Floats,
+    variances: Floats,
+    family: CovarianceFamily,
+) -> Overall:
+    """Return the mean and covariance of rows with gaps, by EM of one component.
+
+    Parameters
+    ----------
+    observations : Observations
+    mean, variances : array of shape (n_features,)
+        Of what was observed of each column, where EM begins.
+    family : CovarianceFamily
+    """
     start = _one(mean, np.diag(variances), family.name)
-    objective = Objective(observe(X, sample_weight), start.covariances[0])
+    objective = Objective(observations, start.covariances[0])
     run = run_em(objective, start, max_iter=MAX_STEPS)
     end, n = run.parameters, objective.n_observations
     if run.status is Status.COLLAPSED:

@@ -50,7 +50,7 @@ ROWS = {
         "target",
     ],
     "E inference": [
-        "candidates collapse compression constraints em fitting imputation incomplete "
+        "candidates chunks collapse compression constraints em fitting fitting_chunks imputation incomplete "
         "information labelled maximise moves observations optima overall race restarts "
         "search squarem starts steps",
         "cavi variational",

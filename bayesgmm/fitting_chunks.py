@@ -1,0 +1,107 @@
+"""Fits of lazy rows: starts are searched on a sample, and run on all rows."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from bayesgmm._typing import Ints
+from bayesgmm.chunks import Chunked, Chunks, survey
+from bayesgmm.covariances import covariance_family
+from bayesgmm.errors import InputError
+from bayesgmm.fitting import (
+    build_objective,
+    continues,
+    find_starts,
+    last_fit,
+    numbers_components,
+    objective_of,
+    run_each,
+    run_starts,
+)
+from bayesgmm.initialise import Overall
+from bayesgmm.overall import find_overall_with_gaps
+from bayesgmm.restarts import Restarts
+from bayesgmm.steps import Objective
+
+SAMPLE_ROWS = 100_000
+"""Rows on which starts are searched."""
+FINALISTS = 3
+"""Optima of the sample that are run on all rows: the best on one may not be on all."""
+NEEDS_ROWS = ("noise", "responsibilities_init")
+"""Settings that say or ask something of each row."""
+
+
+class ChunkedFit(NamedTuple):
+    """What `fit_chunks` found.
+
+    Attributes
+    ----------
+    restarts : Restarts
+        Runs on all rows.
+    objective : Objective
+    """
+
+    restarts: Restarts
+    objective: Objective
+
+
+def fit_chunks(settings: Any, chunks: Chunks) -> ChunkedFit:
+    """Find optima on a sample, then maximise from the best of them on all rows.
+
+    Parameters
+    ----------
+    settings
+        As of `bayesgmm.fitting`.
+    chunks : Chunks
+    """
+    for name in NEEDS_ROWS:
+        if getattr(settings, name) is not None:
+            raise InputError(
+                name,
+                "be None for lazy data",
+                "something else",
+                "Fit a sample in memory, `X[:100_000].compute()`.",
+            )
+    extent = survey(chunks)
+    observations = Chunked(chunks, extent)
+    overall = _find_overall(observations, settings)
+    names = chunks.feature_names
+    objective = objective_of(settings, observations, overall, names, floored=True)
+    starts, numbered = _find_starts(settings, chunks)
+    # A split or merge is a run on all rows; the sample has been searched for them.
+    runs = run_each(settings, objective, starts, numbered=numbered, moves=False)
+    n_rows, n = observations.n_rows, observations.n_observations
+    return ChunkedFit(Restarts.of(runs, n, n_rows), objective)
+
+
+def _find_overall(observations, settings):
+    extent = observations.extent
+    if not extent.has_gaps:
+        return Overall(extent.mean, extent.covariance, extent.n_observations)
+    family = covariance_family(settings.covariance_type, len(extent.mean))
+    variances = np.diag(extent.covariance)
+    return find_overall_with_gaps(observations, extent.mean, variances, family)
+
+
+def _find_starts(settings, chunks):
+    """Return where EM on all rows begins, and whether the user numbered components."""
+    if continues(settings):
+        return [last_fit(settings, chunks.feature_names)], True
+    table, weight = chunks.take(_choose_rows(chunks.n_observations, settings))
+    small = build_objective(settings, table, weight, floored=True)
+    if numbers_components(settings):
+        return find_starts(settings, small, table, weight), True
+    runs = run_starts(settings, small, table, weight)
+    found = Restarts.of(runs, small.n_observations, table.n_observations)
+    optima = [each.run.parameters for each in found.optima[:FINALISTS]]
+    return optima or [found.best.parameters], False
+
+
+def _choose_rows(n_rows: int, settings: Any) -> Ints:
+    """Choose rows by their numbers, so that chunks make no difference."""
+    if n_rows <= SAMPLE_ROWS:
+        return np.arange(n_rows)
+    seed = check_random_state(settings.random_state).randint(2**32, dtype=np.uint32)
+    random = np.random.default_rng(int(seed))
+    return np.sort(random.choice(n_rows, SAMPLE_ROWS, replace=False, shuffle=False))

@@ -1,0 +1,152 @@
+"""Fits of lazy rows are those of the same rows in memory."""
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesgmm as bg
+from bayesgmm import fitting_chunks
+from bayesgmm.chunks import ChunkError
+from bayesgmm.errors import InputError
+
+N = 5000
+FEATURES = ["length", "width"]
+
+
+def draw(n=N):
+    rng = np.random.default_rng(0)
+    z = rng.choice(3, size=n, p=[0.5, 0.3, 0.2])
+    centres = np.array([[0.0, 0.0], [3.0, 1.0], [0.0, 5.0]])[z]
+    return 1e3 + centres + rng.normal(size=(n, 2)) * (1 + 0.2 * z[:, None])
+
+
+X = draw()
+GIVEN = {
+    "weights_init": [0.3, 0.3, 0.4],
+    "means_init": [[1000.0, 1000.0], [1003.0, 1001.0], [1000.0, 1005.0]],
+    "precisions_init": np.tile(np.eye(2), (3, 1, 1)),
+}
+
+
+@pytest.fixture
+def few_in_sample(monkeypatch):
+    monkeypatch.setattr(fitting_chunks, "SAMPLE_ROWS", 1000)
+
+
+def same(em, other, rtol=1e-10):
+    assert em.log_likelihood_ == pytest.approx(other.log_likelihood_, rel=rtol)
+    np.testing.assert_allclose(em.means_, other.means_, rtol=rtol)
+    np.testing.assert_allclose(em.weights_, other.weights_, rtol=100 * rtol)
+    scale = np.abs(other.covariances_).max()
+    np.testing.assert_allclose(em.covariances_, other.covariances_, atol=rtol * scale)
+
+
+@pytest.mark.parametrize("rows", [N, 1000, 777, 64])
+def test_chunks_make_no_difference(rows):
+    whole = bg.GaussianMixture(3, **GIVEN).fit(X)
+    lazy = bg.GaussianMixture(3, **GIVEN).fit(da.from_array(X, chunks=(rows, 1)))
+    same(lazy, whole)
+    assert lazy.n_iter_ == whole.n_iter_
+
+
+def test_threads_do_not_change_a_bit():
+    lazy, found = da.from_array(X, chunks=(300, 2)), []
+    for settings in ({"scheduler": "synchronous"}, {"num_workers": 4}):
+        with dask.config.set(**settings):
+            found.append(bg.GaussianMixture(3, random_state=0).fit(lazy))
+    np.testing.assert_array_equal(found[0].means_, found[1].means_)
+    assert found[0].log_likelihood_ == found[1].log_likelihood_
+
+
+def test_a_start_from_a_sample_ends_where_a_start_from_all_does(few_in_sample):
+    whole = bg.GaussianMixture(3, random_state=0).fit(X)
+    lazy = bg.GaussianMixture(3, random_state=0).fit(da.from_array(X, chunks=(700, 2)))
+    assert lazy.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-12)
+    np.testing.assert_allclose(lazy.means_, whole.means_, rtol=1e-6)
+    assert lazy.gradient_norm_ < 1e-7
+
+
+def test_frames_and_labelled_arrays_keep_their_names():
+    frame = pd.DataFrame(X, columns=FEATURES)
+    arrays = xr.DataArray(X, dims=("row", "feature"), coords={"feature": FEATURES})
+    whole = bg.GaussianMixture(3, **GIVEN).fit(frame)
+    for lazy in (dd.from_pandas(frame, npartitions=5), arrays.chunk({"row": 999})):
+        em = bg.GaussianMixture(3, **GIVEN).fit(lazy)
+        same(em, whole)
+        assert list(em.feature_names_in_) == FEATURES
+        np.testing.assert_array_equal(em.predict(lazy).compute(), em.predict(frame))
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_weights(lazy):
+    weight = np.random.default_rng(1).integers(0, 4, size=N)
+    whole = bg.GaussianMixture(3, **GIVEN).fit(X, sample_weight=weight)
+    given = da.from_array(weight, chunks=1234) if lazy else weight
+    em = bg.GaussianMixture(3, **GIVEN)
+    same(em.fit(da.from_array(X, chunks=(700, 2)), sample_weight=given), whole)
+
+
+def test_gaps():
+    rng, holes = np.random.default_rng(2), X.copy()
+    holes[rng.random(size=holes.shape) < 0.1] = np.nan
+    holes = holes[~np.isnan(holes).all(axis=1)]
+    settings = {"missing": "fiml", **GIVEN}
+    whole = bg.GaussianMixture(3, **settings).fit(holes)
+    lazy = bg.GaussianMixture(3, **settings).fit(da.from_array(holes, chunks=(700, 2)))
+    same(lazy, whole)
+
+
+@pytest.mark.parametrize("prior", ["default", None])
+@pytest.mark.parametrize("family", ["full", "tied", "VEV"])
+def test_priors_and_families(family, prior):
+    given = {name: GIVEN[name] for name in ("weights_init", "means_init")}
+    settings = {"covariance_type": family, "prior": prior, **given}
+    whole = bg.GaussianMixture(3, **settings).fit(X)
+    lazy = bg.GaussianMixture(3, **settings).fit(da.from_array(X, chunks=(700, 2)))
+    same(lazy, whole, 1e-9)
+
+
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "score_samples"])
+def test_rows_are_answered_lazily(ask):
+    em = bg.GaussianMixture(3, **GIVEN).fit(X)
+    lazy = getattr(em, ask)(da.from_array(X, chunks=(700, 2)))
+    assert lazy.chunks[0][0] == 700
+    np.testing.assert_array_equal(lazy.compute(), getattr(em, ask)(X))
+
+
+def test_a_missing_value_is_named_with_its_chunk():
+    bad = X.copy()
+    bad[1234, 1] = np.nan
+    with pytest.raises(InputError, match=r"row 234, .* of chunk 1 of 5 \(rows 1000"):
+        bg.GaussianMixture(3).fit(da.from_array(bad, chunks=(1000, 2)))
+
+
+def fail(block, block_info=None):
+    if block_info and block_info[0]["chunk-location"][0] == 3:
+        raise OSError("the disk is gone")
+    return block
+
+
+def test_a_chunk_that_raises_is_named():
+    lazy = da.from_array(X, chunks=(1000, 2)).map_blocks(fail, dtype=float)
+    with pytest.raises(ChunkError, match=r"^Chunk 3 of 5 \(rows 3000 to 3999\).*gone"):
+        bg.GaussianMixture(3).fit(lazy)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"noise": True}, "noise"), ({"responsibilities_init": [0]}, "responsibilities")],
+)
+def test_what_asks_for_rows_is_refused(settings, name):
+    with pytest.raises(InputError, match=name):
+        bg.GaussianMixture(3, **settings).fit(da.from_array(X, chunks=(1000, 2)))
+
+
+def test_features_are_those_of_the_fit():
+    em = bg.GaussianMixture(3, **GIVEN).fit(X)
+    with pytest.raises(InputError, match="2 features"):
+        em.predict(da.from_array(X[:, :1], chunks=(1000, 1)))
