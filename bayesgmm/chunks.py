@@ -4,7 +4,7 @@ The tree has the shape of the chunks alone, so that neither workers nor threads 
 a bit of the result. Nothing of a row is kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from bayesgmm.incomplete import observe
 from bayesgmm.observations import Kernel
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.validation import Table, check_sample_weight, check_table
+from bayesgmm.weight_kinds import WeightKind
 
 BRANCHES = 8
 """Sums that a node of the tree adds up."""
@@ -59,6 +60,9 @@ class Chunks:
     def n_observations(self) -> int:
         """Rows, as of `Table`."""
         return self.array.shape[0]
+
+    def __len__(self) -> int:
+        return self.n_observations
 
     @cached_property
     def starts(self) -> Ints:
@@ -151,7 +155,10 @@ def _apply(summarise, rows, weight, arguments, name):
 
 
 def open_chunks(
-    X: Any, missing: str | None = None, sample_weight: Any = None
+    X: Any,
+    missing: str | None = None,
+    sample_weight: Any = None,
+    kind: WeightKind | None = None,
 ) -> Chunks:
     """Return lazy rows as chunks; what is in them is checked when they are read.
 
@@ -160,6 +167,8 @@ def open_chunks(
     X : dask array, DataArray or data frame of Dask, shape (n_observations, n_features)
     missing : {"error", "fiml"}, optional
     sample_weight : array-like or dask array of shape (n_observations,), optional
+    kind : WeightKind, optional
+        By which weights are scaled.
     """
     import dask.array as da
 
@@ -178,6 +187,8 @@ def open_chunks(
     names = names or tuple(f"x{j}" for j in range(array.shape[1]))
     if sample_weight is not None:
         sample_weight = _weights(sample_weight, array, da)
+        if kind is not None:
+            sample_weight = kind.rescale(sample_weight)
     return Chunks(array, names, named, missing, sample_weight)
 
 
@@ -333,8 +344,10 @@ def _expect_chunk(rows, weight, at, quadratics):
 
 def _join_moments(parts):
     total = sum(part[0] for part in parts)
-    sums = (sum(each) for each in zip(*(part[1] for part in parts), strict=True))
-    return total, SufficientStatistics(*sums)
+    counts, sums, outer_products = zip(*(part[1] for part in parts), strict=True)
+    return total, SufficientStatistics(
+        np.sum(counts, axis=0), np.sum(sums, axis=0), np.sum(outer_products, axis=0)
+    )
 
 
 def each_row(chunks: Chunks, kernel: Kernel, at: MixtureParameters) -> Any:

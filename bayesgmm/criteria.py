@@ -5,10 +5,14 @@ Observations count by their weight: n is the number of rows or the sum of
 rows with missing values (NaN) the observed ones count.
 """
 
+from collections.abc import Callable
+from functools import wraps
+
 import numpy as np
 from scipy.special import entr
 
 from bayesgmm._typing import Floats
+from bayesgmm.chunks import Chunks
 from bayesgmm.incomplete import observe
 from bayesgmm.kernels.reduce import log_likelihood_rows, responsibilities
 from bayesgmm.parameters import MixtureParameters
@@ -24,7 +28,7 @@ def bic(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -
     .. [1] G. Schwarz (1978), Estimating the dimension of a model, Annals of Statistics
        6:461-464.
     """
-    n = len(X) if sample_weight is None else sample_weight.sum()
+    n = len(X) if sample_weight is None else float(sample_weight.sum())
     deviance = -2 * log_likelihood(parameters, X, sample_weight)
     return deviance + parameters.n_parameters * float(np.log(n))
 
@@ -100,6 +104,23 @@ def nec(
     return doubt / added if added > 0 else float("nan")
 
 
+def _over_chunks(summed: Callable[..., float]) -> Callable[..., float]:
+    """Let a sum over rows take lazy ones, chunk by chunk."""
+
+    @wraps(summed)
+    def total(parameters, X, sample_weight=None, *more):
+        if isinstance(X, Chunks):
+            return X.sum(_of_chunk, sum, total, parameters, more)
+        return summed(parameters, X, sample_weight, *more)
+
+    return total
+
+
+def _of_chunk(rows, weight, total, parameters, more):
+    return total(parameters, rows, weight, *more)
+
+
+@_over_chunks
 def log_likelihood(
     parameters: MixtureParameters, X, sample_weight: Floats | None = None
 ) -> float:
@@ -108,6 +129,7 @@ def log_likelihood(
     return _total(rows, sample_weight, slice(None))
 
 
+@_over_chunks
 def _sum_blocks(parameters, X, sample_weight, of_rows):
     """Sum what `of_rows` makes of responsibilities, block by block."""
     total = 0.0

@@ -302,7 +302,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
                 "something else",
                 "Fit rows of known labels in memory.",
             )
-        chunks = open_chunks(X, self.missing, sample_weight)
+        kind = weight_kind(self.weight_kind)
+        chunks = open_chunks(X, self.missing, sample_weight, kind)
         found = fit_chunks(self, chunks)
         self._keep(found.restarts, chunks, found.objective)
         self._warn(found.objective)

@@ -139,6 +139,9 @@ class FittedMixture(DerivedMixtures):
         return self._criterion(criteria.icl, X, sample_weight)
 
     def _criterion(self, criterion, X, sample_weight):
+        if is_chunked(X):
+            chunks = self._open(X, sample_weight)
+            return criterion(self.parameters_, chunks, chunks.sample_weight)
         values = self._read(X, self.missing)
         weight = check_sample_weight(sample_weight, len(values))
         if weight is not None:
@@ -259,10 +262,7 @@ class FittedMixture(DerivedMixtures):
     def _each(self, kernel, X):
         """Return what a kernel keeps of every row, lazily of lazy rows."""
         if is_chunked(X):
-            check_is_fitted(self)
-            chunks = open_chunks(X, self.missing)
-            self._check_features(chunks)
-            return each_row(chunks, kernel, self.parameters_)
+            return each_row(self._open(X), kernel, self.parameters_)
         return observe(self._read(X, self.missing)).each(kernel, self.parameters_)
 
     def _read(self, X, missing=None):
@@ -271,6 +271,14 @@ class FittedMixture(DerivedMixtures):
         table = check_table(X, missing)
         self._check_features(table)
         return table.values
+
+    def _open(self, X, sample_weight=None):
+        """Return lazy observations with the features of the fit."""
+        check_is_fitted(self)
+        kind = weight_kind(self.weight_kind)
+        chunks = open_chunks(X, self.missing, sample_weight, kind)
+        self._check_features(chunks)
+        return chunks
 
     def _check_features(self, table):
         named = hasattr(self, "feature_names_in_")

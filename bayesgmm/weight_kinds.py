@@ -39,7 +39,7 @@ class WeightKind:
 
     def rescale(self, weight: Floats) -> Floats:
         """Return weights that sum to the effective number of observations."""
-        return weight * (self.effective_n(weight) / weight.sum())
+        return weight * (self.effective_n(weight) / float(weight.sum()))
 
     def score_weight(self, weight: Floats) -> Floats:
         """Return each row's weight in the variance of the score.

@@ -62,7 +62,8 @@ def test_threads_do_not_change_a_bit():
     assert found[0].log_likelihood_ == found[1].log_likelihood_
 
 
-def test_a_start_from_a_sample_ends_where_a_start_from_all_does(few_in_sample):
+@pytest.mark.usefixtures("few_in_sample")
+def test_a_start_from_a_sample_ends_where_a_start_from_all_does():
     whole = bg.GaussianMixture(3, random_state=0).fit(X)
     lazy = bg.GaussianMixture(3, random_state=0).fit(da.from_array(X, chunks=(700, 2)))
     assert lazy.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-12)
@@ -88,6 +89,23 @@ def test_weights(lazy):
     given = da.from_array(weight, chunks=1234) if lazy else weight
     em = bg.GaussianMixture(3, **GIVEN)
     same(em.fit(da.from_array(X, chunks=(700, 2)), sample_weight=given), whole)
+
+
+def test_weights_that_say_how_much_rows_count():
+    weight = np.random.default_rng(1).gamma(2.0, size=N)
+    settings = {"weight_kind": "reliability", **GIVEN}
+    whole = bg.GaussianMixture(3, **settings).fit(X, sample_weight=weight)
+    lazy = da.from_array(X, chunks=(700, 2))
+    em = bg.GaussianMixture(3, **settings).fit(lazy, sample_weight=weight)
+    same(em, whole)
+    assert em.bic(lazy, weight) == pytest.approx(whole.bic(X, weight), rel=1e-12)
+
+
+@pytest.mark.parametrize("criterion", ["bic", "aic", "icl", "score"])
+def test_criteria(criterion):
+    em = bg.GaussianMixture(3, **GIVEN).fit(X)
+    lazy = getattr(em, criterion)(da.from_array(X, chunks=(700, 2)))
+    assert lazy == pytest.approx(getattr(em, criterion)(X), rel=1e-13)
 
 
 def test_gaps():
