@@ -7,15 +7,12 @@ a bit of the result. Nothing of a row is kept.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from bayesgmm._typing import Floats, Ints, Quadratics, SufficientStatistics
+from bayesgmm._typing import Ints
 from bayesgmm.errors import InputError
-from bayesgmm.incomplete import observe
-from bayesgmm.observations import Kernel
-from bayesgmm.parameters import MixtureParameters
 from bayesgmm.validation import Table, check_sample_weight, check_table
 from bayesgmm.weight_kinds import WeightKind
 
@@ -221,148 +218,3 @@ def _unpack_weights(weight):
     if hasattr(weight, "to_dask_array"):
         return weight.to_dask_array(lengths=True)
     return getattr(weight, "data", weight) if hasattr(weight, "dims") else weight
-
-
-class Extent(NamedTuple):
-    """What the first pass tells about all rows.
-
-    Attributes
-    ----------
-    n_rows : int
-        With a weight above zero.
-    n_observations : float
-        Sum of the weights.
-    has_gaps : bool
-    seen : array of shape (n_features,)
-        Sum of the weights of the observed values of each column.
-    mean : array of shape (n_features,)
-        Of observed values.
-    covariance : array of shape (n_features, n_features)
-        By maximum likelihood; with gaps its diagonal alone means anything.
-    """
-
-    n_rows: int
-    n_observations: float
-    has_gaps: bool
-    seen: Floats
-    mean: Floats
-    covariance: Floats
-
-
-def survey(chunks: Chunks) -> Extent:
-    """Check every chunk, and return the moments of all rows.
-
-    Raises
-    ------
-    InputError
-        If values are not finite; the chunk and the row are named.
-    """
-    return chunks.sum(_survey_chunk, _join_extents, chunks.missing)
-
-
-def _survey_chunk(rows, weight, missing) -> Extent:
-    rows = check_table(rows, missing).values
-    weight = np.ones(len(rows)) if weight is None else weight
-    _check_weights(weight)
-    observed = ~np.isnan(rows)
-    seen = weight @ observed
-    some = np.where(seen > 0, seen, 1.0)
-    centre = weight @ np.where(observed, rows, 0.0) / some
-    centred = np.where(observed, rows - centre, 0.0)
-    shift = weight @ centred / some  # what rounding of the mean left
-    covariance = (weight[:, None] * centred).T @ centred / some[:, None]
-    return Extent(
-        int((weight > 0).sum()),
-        float(weight.sum()),
-        not observed.all(),
-        seen,
-        centre + shift,
-        covariance - np.outer(shift, shift),
-    )
-
-
-def _check_weights(weight):
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise InputError(
-            "sample_weight",
-            "be finite and not negative",
-            f"{weight[~(weight >= 0) | np.isinf(weight)][0]:g}",
-            "Use 0 to leave a row out.",
-        )
-
-
-def _join_extents(parts) -> Extent:
-    """Put moments of parts together, each about its own mean."""
-    n_rows, n, gaps, seen, means, covariances = map(np.array, zip(*parts, strict=True))
-    shares = seen / np.where(seen.sum(axis=0) > 0, seen.sum(axis=0), 1.0)
-    mean = (shares * means).sum(axis=0)
-    shifts = means - mean
-    spread = covariances + shifts[:, :, None] * shifts[:, None, :]
-    return Extent(
-        int(n_rows.sum()),
-        float(n.sum()),
-        bool(gaps.any()),
-        seen.sum(axis=0),
-        mean,
-        (shares[:, :, None] * spread).sum(axis=0),
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunked:
-    """Observations in chunks, as EM sees them.
-
-    Attributes
-    ----------
-    chunks : Chunks
-    extent : Extent
-    """
-
-    chunks: Chunks
-    extent: Extent
-
-    @property
-    def n_rows(self) -> int:
-        return self.extent.n_rows
-
-    @property
-    def n_observations(self) -> float:
-        return self.extent.n_observations
-
-    def expect(
-        self, at: MixtureParameters, quadratics: Quadratics
-    ) -> tuple[float, SufficientStatistics]:
-        return self.chunks.sum(_expect_chunk, _join_moments, at, quadratics)
-
-    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
-        return each_row(self.chunks, kernel, at)
-
-
-def _expect_chunk(rows, weight, at, quadratics):
-    return observe(np.ascontiguousarray(rows), weight).expect(at, quadratics)
-
-
-def _join_moments(parts):
-    total = sum(part[0] for part in parts)
-    counts, sums, outer_products = zip(*(part[1] for part in parts), strict=True)
-    return total, SufficientStatistics(
-        np.sum(counts, axis=0), np.sum(sums, axis=0), np.sum(outer_products, axis=0)
-    )
-
-
-def each_row(chunks: Chunks, kernel: Kernel, at: MixtureParameters) -> Any:
-    """Return what a kernel keeps of every row, as a dask array."""
-    few = kernel(np.zeros((1, chunks.n_features)), at.quadratics)
-    return chunks.array.map_blocks(
-        _each_chunk,
-        kernel,
-        at,
-        chunks.missing,
-        dtype=few.dtype,
-        drop_axis=1 if few.ndim == 1 else None,
-        chunks=(chunks.array.chunks[0], few.shape[1:]) if few.ndim == 2 else None,
-    )
-
-
-def _each_chunk(rows, kernel, at, missing):
-    return observe(check_table(rows, missing).values).each(kernel, at)

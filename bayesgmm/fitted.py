@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from bayesgmm import criteria
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.arguments import check_count, check_probability
-from bayesgmm.chunks import each_row, is_chunked, open_chunks
+from bayesgmm.chunked import each_row
+from bayesgmm.chunks import is_chunked, open_chunks
 from bayesgmm.derived import DerivedMixtures
 from bayesgmm.dims import NOISE
 from bayesgmm.imputation import impute

@@ -6,9 +6,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from bayesgmm._typing import Ints
-from bayesgmm.chunks import Chunked, Chunks, survey
+from bayesgmm.chunked import Chunked
+from bayesgmm.chunks import Chunks
 from bayesgmm.covariances import covariance_family
 from bayesgmm.errors import InputError
+from bayesgmm.extent import survey
 from bayesgmm.fitting import (
     build_objective,
     continues,

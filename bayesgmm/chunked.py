@@ -1,0 +1,74 @@
+"""Lazy rows as EM and prediction see them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesgmm._typing import Quadratics, SufficientStatistics
+from bayesgmm.chunks import Chunks
+from bayesgmm.extent import Extent
+from bayesgmm.incomplete import observe
+from bayesgmm.observations import Kernel
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.validation import check_table
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunked:
+    """Observations in chunks, as EM sees them.
+
+    Attributes
+    ----------
+    chunks : Chunks
+    extent : Extent
+    """
+
+    chunks: Chunks
+    extent: Extent
+
+    @property
+    def n_rows(self) -> int:
+        return self.extent.n_rows
+
+    @property
+    def n_observations(self) -> float:
+        return self.extent.n_observations
+
+    def expect(
+        self, at: MixtureParameters, quadratics: Quadratics
+    ) -> tuple[float, SufficientStatistics]:
+        return self.chunks.sum(_expect_chunk, _join_moments, at, quadratics)
+
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        return each_row(self.chunks, kernel, at)
+
+
+def _expect_chunk(rows, weight, at, quadratics):
+    return observe(np.ascontiguousarray(rows), weight).expect(at, quadratics)
+
+
+def _join_moments(parts):
+    total = sum(part[0] for part in parts)
+    counts, sums, outer_products = zip(*(part[1] for part in parts), strict=True)
+    return total, SufficientStatistics(
+        np.sum(counts, axis=0), np.sum(sums, axis=0), np.sum(outer_products, axis=0)
+    )
+
+
+def each_row(chunks: Chunks, kernel: Kernel, at: MixtureParameters) -> Any:
+    """Return what a kernel keeps of every row, as a dask array."""
+    few = kernel(np.zeros((1, chunks.n_features)), at.quadratics)
+    return chunks.array.map_blocks(
+        _each_chunk,
+        kernel,
+        at,
+        chunks.missing,
+        dtype=few.dtype,
+        drop_axis=1 if few.ndim == 1 else None,
+        chunks=(chunks.array.chunks[0], few.shape[1:]) if few.ndim == 2 else None,
+    )
+
+
+def _each_chunk(rows, kernel, at, missing):
+    return observe(check_table(rows, missing).values).each(kernel, at)

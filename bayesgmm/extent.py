@@ -1,0 +1,95 @@
+"""What a first pass over lazy rows tells: if they can be used, and their moments."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesgmm._typing import Floats
+from bayesgmm.chunks import Chunks
+from bayesgmm.errors import InputError
+from bayesgmm.validation import check_table
+
+
+class Extent(NamedTuple):
+    """What the first pass tells about all rows.
+
+    Attributes
+    ----------
+    n_rows : int
+        With a weight above zero.
+    n_observations : float
+        Sum of the weights.
+    has_gaps : bool
+    seen : array of shape (n_features,)
+        Sum of the weights of the observed values of each column.
+    mean : array of shape (n_features,)
+        Of observed values.
+    covariance : array of shape (n_features, n_features)
+        By maximum likelihood; with gaps its diagonal alone means anything.
+    """
+
+    n_rows: int
+    n_observations: float
+    has_gaps: bool
+    seen: Floats
+    mean: Floats
+    covariance: Floats
+
+
+def survey(chunks: Chunks) -> Extent:
+    """Check every chunk, and return the moments of all rows.
+
+    Raises
+    ------
+    InputError
+        If values are not finite; the chunk and the row are named.
+    """
+    return chunks.sum(_survey_chunk, _join_extents, chunks.missing)
+
+
+def _survey_chunk(rows, weight, missing) -> Extent:
+    rows = check_table(rows, missing).values
+    weight = np.ones(len(rows)) if weight is None else weight
+    _check_weights(weight)
+    observed = ~np.isnan(rows)
+    seen = weight @ observed
+    some = np.where(seen > 0, seen, 1.0)
+    centre = weight @ np.where(observed, rows, 0.0) / some
+    centred = np.where(observed, rows - centre, 0.0)
+    shift = weight @ centred / some  # what rounding of the mean left
+    covariance = (weight[:, None] * centred).T @ centred / some[:, None]
+    return Extent(
+        int((weight > 0).sum()),
+        float(weight.sum()),
+        not observed.all(),
+        seen,
+        centre + shift,
+        covariance - np.outer(shift, shift),
+    )
+
+
+def _check_weights(weight):
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise InputError(
+            "sample_weight",
+            "be finite and not negative",
+            f"{weight[~(weight >= 0) | np.isinf(weight)][0]:g}",
+            "Use 0 to leave a row out.",
+        )
+
+
+def _join_extents(parts) -> Extent:
+    """Put moments of parts together, each about its own mean."""
+    n_rows, n, gaps, seen, means, covariances = map(np.array, zip(*parts, strict=True))
+    shares = seen / np.where(seen.sum(axis=0) > 0, seen.sum(axis=0), 1.0)
+    mean = (shares * means).sum(axis=0)
+    shifts = means - mean
+    spread = covariances + shifts[:, :, None] * shifts[:, None, :]
+    return Extent(
+        int(n_rows.sum()),
+        float(n.sum()),
+        bool(gaps.any()),
+        seen.sum(axis=0),
+        mean,
+        (shares[:, :, None] * spread).sum(axis=0),
+    )
