@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm._typing import Ints
-from bayesgmm.errors import InputError
+from bayesgmm.errors import ChunkError, InputError
 from bayesgmm.validation import Table, check_sample_weight, check_table
 from bayesgmm.weight_kinds import WeightKind
 
@@ -137,10 +137,6 @@ class Chunks:
         table = check_table(values, self.missing)
         table = Table(table.values, self.feature_names, rows, self.named)
         return table, *(weight or [None])
-
-
-class ChunkError(RuntimeError):
-    """A chunk of lazy data cannot be read; the message says which."""
 
 
 def _apply(summarise, rows, weight, arguments, name):

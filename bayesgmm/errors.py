@@ -34,6 +34,10 @@ class InputTypeError(InputError, TypeError):
     """An argument holds objects that are no numbers; scikit-learn's `TypeError`."""
 
 
+class ChunkError(RuntimeError):
+    """A chunk of lazy data cannot be read; the message says which."""
+
+
 class ConvergenceWarning(_SklearnConvergenceWarning):
     """A fit ended before it converged; the message says where it stands."""
 

@@ -162,6 +162,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     starts are drawn from the distinct rows by their weights, so they are other ones
     than those of the rows one by one.
 
+    Of lazy rows starts, splits and merges are searched on a sample of 100,000, and the
+    three best optima are run on all rows, in one pass a step. Sums are added in a tree
+    that depends on the chunks alone: the result is the same to the bit with any number
+    of workers, and to rounding with other chunks or in memory.
+
     References
     ----------
     .. [1] G. Celeux and G. Govaert (1995), *Gaussian parsimonious clustering models*,
@@ -241,6 +246,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
+            Lazy ones (Dask) are read chunk by chunk, in every step; see Notes.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             How often, or how much, each row counts; see `weight_kind`.
@@ -258,6 +264,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         ------
         InputError
             Before anything is computed, if data or a parameter cannot be used.
+        ChunkError
+            If a chunk of lazy data cannot be read; it says which.
 
         Warns
         -----

@@ -10,8 +10,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm import fitting_chunks
-from bayesgmm.chunks import ChunkError
-from bayesgmm.errors import InputError
+from bayesgmm.errors import ChunkError, InputError
 
 N = 5000
 FEATURES = ["length", "width"]

@@ -51,8 +51,8 @@ ROWS = {
     ],
     "E inference": [
         "candidates chunked chunks collapse compression constraints em extent "
-        "fitting fitting_chunks imputation incomplete information labelled maximise moves observations "
-        "optima overall race restarts search squarem starts steps",
+        "fitting fitting_chunks imputation incomplete information labelled maximise "
+        "moves observations optima overall race restarts search squarem starts steps",
         "cavi variational",
         "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
