@@ -195,7 +195,7 @@ def legend_above(
         texts,
         frameon=False,
         fontsize="small",
-        loc=f"lower {side}",
+        loc=f"lower {side}",  # pyright: ignore[reportArgumentType]
         bbox_to_anchor=(side == "right", 1),
         borderaxespad=0,
         **more,
