@@ -8,15 +8,14 @@ import xarray as xr
 from scipy.special import ndtr
 from scipy.stats import kurtosis, skew
 
-from bayesgmm._typing import Floats
-from bayesgmm.arguments import check_probability, check_seed
+from bayesgmm._typing import Floats, Ints
+from bayesgmm.arguments import check_count, check_probability, check_seed
 from bayesgmm.dims import FEATURE
 from bayesgmm.errors import InputError
 from bayesgmm.imputation import impute
 from bayesgmm.intervals import INTERVAL_PROBABILITY, equal_tails
 from bayesgmm.kept import allowed_of, fitted_observations, weights_of
 from bayesgmm.kernels.reduce import log_likelihood_draws
-from bayesgmm.label_draws import evenly
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior import Draws, read_draws
 
@@ -38,7 +37,7 @@ def predictive_check(
     posterior: xr.DataTree,
     X: Any = None,
     *,
-    n_draws: int | None = None,
+    n_replicates: int | None = None,
     probability: float = INTERVAL_PROBABILITY,
     random_seed: int | None = 0,
 ) -> pd.DataFrame:
@@ -51,9 +50,9 @@ def predictive_check(
     X : array-like of shape (n_observations, n_features) or data frame, optional
         The observations of the fit, by default those that the posterior holds. Without
         sample weights.
-    n_draws : int, optional
-        Data sets to draw, from evenly spread draws: by default 200, fewer of very many
-        rows.
+    n_replicates : int, optional
+        Data sets to draw, each from another of evenly spread draws: by default 200,
+        fewer of very many rows.
     probability : float, default 0.9
         Of the equal-tailed intervals.
     random_seed : int or None, default 0
@@ -112,8 +111,7 @@ def predictive_check(
     labelled_gaps = gappy and allowed_of(posterior, table) is not None
     _check_plain(weights_of(posterior, table), labelled_gaps=labelled_gaps)
     most = min(N_DRAWS, draws.n_samples, max(1, MOST_NUMBERS // values.size))
-    shape = (1, draws.n_samples, values.shape[0])
-    kept = draws.take(evenly(shape, most if n_draws is None else n_draws, N_DRAWS))
+    kept = draws.take(_choose(most if n_replicates is None else n_replicates, draws))
     pairs = [_compare(values, kept, s, rng) for s in range(kept.n_samples)]
     observed, replicated = (np.array(part) for part in zip(*pairs, strict=True))
     lower, upper = np.quantile(replicated, equal_tails(probability), axis=0)
@@ -130,6 +128,19 @@ def predictive_check(
     }
     order = np.arange(len(index) - 1).reshape(-1, draws.n_features).T.ravel()
     return pd.DataFrame(columns, index).iloc[[*order, len(index) - 1]]
+
+
+def _choose(n_replicates, draws) -> Ints:
+    """Choose draws, evenly spread."""
+    if check_count("n_replicates", n_replicates) > draws.n_samples:
+        raise InputError(
+            "n_replicates",
+            "be at most the number of draws",
+            f"{n_replicates} of {draws.n_samples}",
+            "Sample more draws, or leave it out.",
+        )
+    places = np.linspace(0, draws.n_samples - 1, n_replicates)
+    return places.round().astype(np.intp)
 
 
 def _check_plain(weight: Floats, *, labelled_gaps: bool) -> None:

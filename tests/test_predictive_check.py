@@ -143,5 +143,5 @@ def test_what_it_does_not_know_is_refused(X, of_two):
         bg.predictive_check(weighted)
     with pytest.raises(InputError, match="be the observations of the fit"):
         bg.predictive_check(posterior_of(X), X + 1)
-    with pytest.raises(InputError, match="`n_draws` must be at most"):
-        bg.predictive_check(posterior_of(X), n_draws=101)
+    with pytest.raises(InputError, match="`n_replicates` must be at most"):
+        bg.predictive_check(posterior_of(X), n_replicates=201)
