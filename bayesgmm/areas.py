@@ -23,6 +23,8 @@ NEIGHBOURHOOD = 1.5
 """Standard deviation, in pixels, of the weights that smooth a map for its labels."""
 WORTH_A_WARNING = 2.0
 """How many times too large a number of independent pixels is taken to be."""
+FEWEST_AGREED = 30
+"""Pixels with the label of their surroundings from which correlation can be told."""
 
 
 def area(
@@ -63,7 +65,8 @@ def area(
     Warns
     -----
     UncertaintyWarning
-        If neighbours are so alike that the naive intervals are far too narrow.
+        If neighbours are so alike that the naive intervals are far too narrow, or too
+        few pixels belong to segments with neighbours to tell.
 
     Notes
     -----
@@ -113,7 +116,9 @@ def area(
     _check_any(n)
     effects = np.ones(len(totals))
     if scene.dims != (OBSERVATION,):
-        effects = _design_effects(found.maps["probability"])
+        effects, n_agreed = _design_effects(found.maps["probability"])
+        if segmenter.drawn and n_agreed < FEWEST_AGREED:
+            _warn_of_few(n_agreed, n)
     areas = {"area": cell_area * totals, "share": totals / n}
     areas["n_effective"] = n / effects
     if segmenter.drawn:
@@ -143,8 +148,11 @@ def _check_any(n):
         )
 
 
-def _design_effects(shares: Floats) -> Floats:
-    """Return how many times too large the number of pixels is, for each component."""
+def _design_effects(shares: Floats) -> tuple[Floats, int]:
+    """Return how many times too large the number of pixels is, for each component.
+
+    And how many pixels have the label of their surroundings, which tell.
+    """
     own = decide(shares)[0]  # noise by its place
     around = decide(smooth_layers(shares, shares.ndim - 1, NEIGHBOURHOOD))[0]
     agreed, effects = (own == around) & (own != MISSING), []
@@ -154,7 +162,7 @@ def _design_effects(shares: Floats) -> Floats:
             chosen = agreed & (own == each)
             left[chosen] = share[chosen] - share[chosen].mean(dtype=np.float64)
         effects.append(design_effect(left))
-    return np.array(effects)
+    return np.array(effects), int(agreed.sum())
 
 
 def _interval(totals, sd, n, probability) -> tuple[Floats, Floats]:
@@ -166,6 +174,16 @@ def _interval(totals, sd, n, probability) -> tuple[Floats, Floats]:
     farthest = np.sqrt(rest / tail) * sd
     lower = np.maximum(n * expit(logit(share) - reach), totals - farthest)
     return lower, np.minimum(n * expit(logit(share) + reach), totals + farthest)
+
+
+def _warn_of_few(n_agreed, n) -> None:
+    warnings.warn(
+        "Whether neighbouring pixels are independent cannot be told: only "
+        f"{n_agreed} of {n} have the label of their surroundings. Intervals take them as nearly "
+        "independent, and are too narrow if they are not.",
+        UncertaintyWarning,
+        stacklevel=3,
+    )
 
 
 def _warn(n, effects, components) -> None:

@@ -172,7 +172,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(
             "DATA",
             f"be a readable {path.suffix} file",
-            f"{path.name}: {str(error).splitlines()[0]}",
+            f"{path.name}: {str(error).partition(chr(10))[0]}",
             "Open it in a text editor or export it again.",
         ) from None
 

@@ -60,8 +60,9 @@ class Scene:
         if rows.dtype.kind == "f":
             largest = min(LARGEST, float(np.finfo(rows.dtype).max))
             usable = (np.abs(rows) <= largest).all(axis=1)
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", under="ignore"):
                 nodata = self.nodata.astype(rows.dtype)
+            nodata[(nodata == 0) & (self.nodata != 0)] = np.nan  # too small to be there
         else:
             usable, nodata = np.ones(len(rows), dtype=bool), self.nodata
         for j in np.flatnonzero(~np.isnan(nodata)):

@@ -206,3 +206,9 @@ def test_an_absent_segment_is_not_perhaps_the_whole_scene():
     assert (found["area_upper"] <= farthest * (1 + 1e-9)).all()
     assert (found["area_lower"] <= found["area"]).all()
     assert (found["area"] <= found["area_upper"]).all()
+
+
+def test_few_pixels_cannot_tell_whether_they_are_independent(posterior):
+    image = np.random.default_rng(0).normal(1.0, 1.5, size=(4, 5))
+    with pytest.warns(UncertaintyWarning, match=r"cannot be told: only \d+ of 20 have"):
+        bg.area(image, posterior)

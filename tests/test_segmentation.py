@@ -326,3 +326,8 @@ def test_labels_must_be_resolved(scene, posterior):
 def test_a_mixture_is_needed(scene):
     with pytest.raises(InputError, match="`mixture` must be a fitted GaussianMixture"):
         bg.segment(scene, 3, "band")
+
+
+def test_nodata_too_small_for_the_bits_of_a_scene_is_nowhere(fitted):
+    rows = np.zeros((1, 2, 3), np.float32)
+    assert (bg.segment(rows, fitted, nodata=1e-300)["label"] != -9999).all()

@@ -162,7 +162,8 @@ def _count(segments: Any) -> dict[str, int]:
     names = attrs["flag_meanings"].split()
     values, counts = np.unique(segments["label"].values, return_counts=True)
     known = dict(zip(np.ravel(attrs["flag_values"]).tolist(), names, strict=True))
-    return {
-        known[value].replace("_", " ") if value in known else "missing": int(count)
-        for value, count in zip(values.tolist(), counts, strict=True)
-    }
+    found: dict[str, int] = {}
+    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+        name = known.get(value, "missing").replace("_", " ")
+        found[name] = found.get(name, 0) + count
+    return found
