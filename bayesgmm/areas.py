@@ -179,8 +179,8 @@ def _interval(totals, sd, n, probability) -> tuple[Floats, Floats]:
 def _warn_of_few(n_agreed, n) -> None:
     warnings.warn(
         "Whether neighbouring pixels are independent cannot be told: only "
-        f"{n_agreed} of {n} have the label of their surroundings. Intervals take them as nearly "
-        "independent, and are too narrow if they are not.",
+        f"{n_agreed} of {n} have the label of their surroundings. Intervals "
+        "take them as nearly independent, and are too narrow if they are not.",
         UncertaintyWarning,
         stacklevel=3,
     )
