@@ -1,7 +1,7 @@
 """Rows that are read chunk by chunk through Dask, and sums over them in one tree.
 
-The tree has the shape of the chunks alone, so that neither workers nor threads change
-a bit of the result. Nothing of a row is kept.
+The tree has the shape of the chunks alone, so that threads do not change a bit
+of the result. Nothing of a row is kept.
 """
 
 from collections.abc import Callable

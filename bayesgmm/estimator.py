@@ -165,7 +165,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     Of lazy rows starts, splits and merges are searched on a sample of 100,000, and the
     three best optima are run on all rows, in one pass a step. Sums are added in a tree
     that depends on the chunks alone: the result is the same to the bit with any number
-    of workers, and to rounding with other chunks or in memory.
+    of threads, and to rounding with other chunks or in memory.
 
     References
     ----------

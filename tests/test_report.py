@@ -17,6 +17,7 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.report import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,7 @@ class TestPage:
         """Whatever a page tries to load under this policy is an error in the log."""
         assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
 
-    @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
+    @in_browser
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
     def test_renders_in_a_browser(self, page, tmp_path, dark):
         picture, log = screenshot(page, tmp_path, dark)
@@ -152,13 +153,13 @@ class TestPage:
         assert pixels.std() > 0.05
         assert "CONSOLE" not in log
 
-    @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
+    @in_browser
     def test_wide_tables_do_not_push_the_page_off_a_phone(self, page, tmp_path):
         assert overflow(page, tmp_path, 390) == 0
         pushed = page.replace(".wide { overflow-x: auto; }", "")
         assert overflow(pushed, tmp_path, 390) > 0
 
-    @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser")
+    @in_browser
     def test_the_log_would_tell_of_requests(self, page, tmp_path):
         asking = page.replace("<h1>", '<img src="http://localhost:9/x.png"><h1>')
         _, log = screenshot(asking, tmp_path)
