@@ -5,7 +5,7 @@ Observations count by their weight: n is the number of rows or the sum of
 rows with missing values (NaN) the observed ones count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 
 import numpy as np
@@ -104,7 +104,7 @@ def nec(
     return doubt / added if added > 0 else float("nan")
 
 
-def _over_chunks(summed: Callable[..., float]) -> Callable[..., float]:
+def _over_chunks[T](summed: Callable[..., T]) -> Callable[..., T]:
     """Let a sum over rows take lazy ones, chunk by chunk."""
 
     @wraps(summed)
@@ -120,13 +120,38 @@ def _of_chunk(rows, weight, total, parameters, more):
     return total(parameters, rows, weight, *more)
 
 
-@_over_chunks
 def log_likelihood(
     parameters: MixtureParameters, X, sample_weight: Floats | None = None
 ) -> float:
     """Return the (weighted) sum of log densities."""
-    rows = observe(X).each(log_likelihood_rows, parameters)
-    return _total(rows, sample_weight, slice(None))
+    return float(log_likelihoods([parameters], X, sample_weight)[0])
+
+
+@_over_chunks
+def log_likelihoods(
+    mixtures: Sequence[MixtureParameters], X, sample_weight: Floats | None = None
+) -> Floats:
+    """Return the (weighted) sum of log densities under each of many mixtures.
+
+    Parameters
+    ----------
+    mixtures : sequence of MixtureParameters
+    X : array of shape (n_observations, n_features), or Chunks
+        A chunk is read once for all mixtures.
+    sample_weight : array of shape (n_observations,), optional
+        Not of chunks, which have their own.
+
+    Returns
+    -------
+    array of shape (n_mixtures,)
+    """
+    rows = observe(X)
+    return np.array(
+        [
+            _total(rows.each(log_likelihood_rows, each), sample_weight, slice(None))
+            for each in mixtures
+        ]
+    )
 
 
 @_over_chunks
