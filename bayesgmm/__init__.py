@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bayesgmm.combine import merge_components as merge_components
     from bayesgmm.compare import Comparison as Comparison
     from bayesgmm.compare import compare as compare
+    from bayesgmm.compressed import Compressed as Compressed
+    from bayesgmm.compressed import compress as compress
     from bayesgmm.confident import ambiguous_rows as ambiguous_rows
     from bayesgmm.confident import confident_labels as confident_labels
     from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
@@ -107,6 +109,7 @@ _HOME = {
     "Analysis": "analysis",
     "Combination": "combine",
     "Comparison": "compare",
+    "Compressed": "compressed",
     "ConjugatePrior": "conjugate",
     "Diagnosis": "diagnosis",
     "Evidence": "evidence",
@@ -132,6 +135,7 @@ _HOME = {
     "build_model": "marginal.model",
     "column_information": "column_information",
     "compare": "compare",
+    "compress": "compressed",
     "condition_on_filled": "filled",
     "confident_core": "partitions.core",
     "confident_labels": "confident",

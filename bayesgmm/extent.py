@@ -50,7 +50,7 @@ def survey(chunks: Chunks) -> Extent:
 def _survey_chunk(rows, weight, missing) -> Extent:
     rows = check_table(rows, missing).values
     weight = np.ones(len(rows)) if weight is None else weight
-    _check_weights(weight)
+    check_weights(weight)
     observed = ~np.isnan(rows)
     seen = weight @ observed
     some = np.where(seen > 0, seen, 1.0)
@@ -68,7 +68,8 @@ def _survey_chunk(rows, weight, missing) -> Extent:
     )
 
 
-def _check_weights(weight):
+def check_weights(weight: Floats) -> None:
+    """Refuse weights of a chunk that are negative, infinite or no numbers."""
     if not (np.isfinite(weight) & (weight >= 0)).all():
         raise InputError(
             "sample_weight",
