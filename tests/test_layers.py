@@ -20,6 +20,7 @@ ROWS = {
         "_typing",
         "atomic",
         "chains sampled",
+        "checkpoint",
         "dims",
         "errors",
         "fittable",
