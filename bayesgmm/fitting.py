@@ -26,7 +26,7 @@ from bayesgmm.initialise import Overall, check_given
 from bayesgmm.labelled import known_means, match_labels, observe_labelled
 from bayesgmm.maximise import Maximiser
 from bayesgmm.moves import split_merge_starts
-from bayesgmm.noise import check_noise, find_box, refuse_noise_and_gaps
+from bayesgmm.noise import Noise, check_noise, find_box, refuse_noise_and_gaps
 from bayesgmm.observations import Observations
 from bayesgmm.overall import fill_gaps, find_overall
 from bayesgmm.parameters import MixtureParameters
@@ -82,22 +82,27 @@ def build_objective(
         spread of their own. If not, they are refused.
     """
     if settings.noise is not None:
-        refuse_noise_and_gaps(settings.noise, table.values)
+        refuse_noise_and_gaps(settings.noise, np.isnan(table.values.min()))
     free = settings.reg_covar == 0 and settings.prior is None
     check_fittable(table, settings.n_components, distinct=free)
     family = _family(settings, table.n_features)
     overall = find_overall(table.values, weight, family)
-    if allowed is not None and ON_COLLAPSE[settings.on_collapse].drops:
+    check_keeps_components(settings, labelled=allowed is not None)
+    observations = observe_labelled(table.values, weight, allowed)
+    return objective_of(
+        settings, observations, overall, table.feature_names, floored=floored
+    )
+
+
+def check_keeps_components(settings: Any, *, labelled: bool) -> None:
+    """Refuse to drop components that labels name."""
+    if labelled and ON_COLLAPSE[settings.on_collapse].drops:
         raise InputError(
             "on_collapse",
             "keep all components where labels name some",
             repr(settings.on_collapse),
             "Choose 'repair' or 'report'.",
         )
-    observations = observe_labelled(table.values, weight, allowed)
-    return objective_of(
-        settings, observations, overall, table.feature_names, floored=floored
-    )
 
 
 def objective_of(
@@ -154,6 +159,7 @@ def run_starts(
     weight,
     allowed=None,
     responsibilities=None,
+    box: Noise | None = None,
 ) -> Iterator[EMRun]:
     """Run EM from every start, then from moves that lead higher.
 
@@ -169,6 +175,8 @@ def run_starts(
     table, weight, allowed
     responsibilities : array of shape (n_observations, n_components), optional
         What EM begins with.
+    box : Noise, optional
+        Of noise, by default that of the rows.
     """
     objective = replace(objective, observations=compress(objective.observations))
     numbered = numbers_components(settings) or allowed is not None
@@ -176,7 +184,7 @@ def run_starts(
         starts, numbered = [last_fit(settings, table.feature_names)], True
     else:
         starts = find_starts(
-            settings, objective, table, weight, allowed, responsibilities
+            settings, objective, table, weight, allowed, responsibilities, box
         )
     moves = settings.split_merge and not numbered
     yield from run_each(settings, objective, starts, numbered=numbered, moves=moves)
@@ -261,6 +269,7 @@ def find_starts(
     weight: Any,
     allowed: Any = None,
     responsibilities: Any = None,
+    box: Noise | None = None,
 ) -> Iterator[MixtureParameters]:
     """Yield where EM begins; the parameters are those of `run_starts`."""
     feature_names = table.feature_names
@@ -298,8 +307,9 @@ def find_starts(
             drawn = chain(told.draw(1, entropy), drawn)
     if of_noise is None:
         return drawn
-    box, share = find_box(X, settings.noise), np.average(of_noise, weights=weight)
-    return (start.add_noise(box, float(share)) for start in drawn)
+    box = find_box(X, settings.noise, weight) if box is None else box
+    share = float(np.average(of_noise, weights=weight))
+    return (start.add_noise(box, share) for start in drawn)
 
 
 def _begin_noise(X, allowed, responsibilities):

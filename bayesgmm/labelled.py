@@ -7,8 +7,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm._typing import Floats, Quadratics, SufficientStatistics
+from bayesgmm.compression import distinct_rows
 from bayesgmm.incomplete import observe
-from bayesgmm.kernels.reduce import labels as likeliest
+from bayesgmm.kernels.reduce import responsibilities
 from bayesgmm.observations import Grouped, Kernel, Observations
 from bayesgmm.parameters import MixtureParameters
 
@@ -67,10 +68,10 @@ def observe_labelled(
     """
     if allowed is None or allowed.all():
         return observe(X, sample_weight)
-    sets, numbers = np.unique(allowed, axis=0, return_inverse=True)
+    sets, _, numbers = distinct_rows(allowed)
     groups = []
-    for number, components in enumerate(sets):
-        places = np.flatnonzero(numbers == number)
+    for number in np.lexsort(sets.T[::-1]):
+        components, places = sets[number], np.flatnonzero(numbers == number)
         weight = None if sample_weight is None else sample_weight[places]
         rows = observe(X[places], weight)
         groups.append((places, rows if components.all() else Among(rows, components)))
@@ -89,11 +90,36 @@ def known_means(X: Floats, sample_weight: Floats | None, allowed) -> Floats | No
 
 def match_labels(start: MixtureParameters, X: Floats, allowed) -> MixtureParameters:
     """Return a mixture with its components in the order that fits the labels best."""
-    told = ~allowed.all(axis=1)
-    if not told.any():
-        return start
-    own = likeliest(X[told], start.quadratics)
+    return seat(start, count_votes(start, X, allowed))
+
+
+def count_votes(start: MixtureParameters, X: Floats, allowed) -> Floats:
+    """Return how many rows that say so make each component which one of the labels.
+
+    Parameters
+    ----------
+    start : MixtureParameters
+    X : array of shape (n_observations, n_features)
+        Perhaps with gaps.
+    allowed : array of bool, shape (n_observations, n_components)
+
+    Returns
+    -------
+    array of shape (n_components, n_components)
+        Components of the mixture by those of the labels.
+    """
     votes = np.zeros((start.n_components, start.n_components))
-    np.add.at(votes, own, allowed[told] / allowed[told].sum(axis=1, keepdims=True))
+    told = ~allowed.all(axis=1)
+    if told.any():
+        shares = observe(X[told]).each(responsibilities, start)
+        own = shares[:, : start.n_components].argmax(axis=1)
+        np.add.at(votes, own, allowed[told] / allowed[told].sum(axis=1, keepdims=True))
+    return votes
+
+
+def seat(start: MixtureParameters, votes: Floats) -> MixtureParameters:
+    """Return a mixture with its components in the order that has the most votes."""
+    if not votes.any():
+        return start
     rows, columns = linear_sum_assignment(-votes)
     return start.permute(rows[np.argsort(columns)])

@@ -1,5 +1,6 @@
 """A component of uniform density, for rows that belong to no group."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -136,9 +137,9 @@ def check_noise(noise: Any) -> None:
     )
 
 
-def refuse_noise_and_gaps(noise: Any, X: Floats) -> None:
+def refuse_noise_and_gaps(noise: Any, has_gaps: Any) -> None:
     """Refuse noise beside missing values: a box has no margin of that density."""
-    if np.isnan(X.min()):
+    if has_gaps:
         raise InputError(
             "noise",
             "be None for rows with missing values",
@@ -147,7 +148,9 @@ def refuse_noise_and_gaps(noise: Any, X: Floats) -> None:
         )
 
 
-def find_box(X: Floats, volume: Any = True) -> Noise:
+def find_box(
+    X: Floats, volume: Any = True, sample_weight: Floats | None = None
+) -> Noise:
     """Return a box around the rows, of weight zero.
 
     Parameters
@@ -155,25 +158,53 @@ def find_box(X: Floats, volume: Any = True) -> Noise:
     X : array of shape (n_observations, n_features)
         Varying in every column.
     volume : True or float
+        As of `smallest_box`.
+    sample_weight : array of shape (n_observations,), optional
+        Above zero. A row of weight 2 is the row twice for the principal axes.
+    """
+    X = X.astype(np.float64)
+    axes = axes_of_boxes(np.atleast_2d(np.cov(X.T, bias=True, aweights=sample_weight)))
+    return smallest_box(axes, [reach(X, each) for each in axes], volume)
+
+
+def axes_of_boxes(covariance: Floats) -> list[Floats]:
+    """Return the axes along which boxes lie: the features, and the principal ones."""
+    return [np.eye(len(covariance)), np.linalg.svd(covariance)[2]]
+
+
+def reach(X: Floats, axes: Floats) -> Floats:
+    """Return the lowest and highest places of rows along axes, shape (2, n_axes)."""
+    turned = X @ axes.T
+    lowest = turned.min(axis=0, initial=np.inf)
+    return np.array([lowest, turned.max(axis=0, initial=-np.inf)])
+
+
+def smallest_box(
+    axes: Sequence[Floats], reaches: Sequence[Floats], volume: Any = True
+) -> Noise:
+    """Return the smallest of some boxes that just hold the rows.
+
+    Parameters
+    ----------
+    axes : sequence of array of shape (n_features, n_features)
+        Rows are orthonormal.
+    reaches : sequence of array of shape (2, n_features)
+        What `reach` says of each.
+    volume : True or float
         True takes the smaller of two boxes: along the features, or along the principal
         axes of the rows (mclust's rule). A number stretches or shrinks that box about
         its centre to the volume.
     """
-    X = X.astype(np.float64)
-    centred = X - X.mean(axis=0)
-    principal = np.linalg.svd(centred.T @ centred)[2]
-    boxes = [_box(X, axes) for axes in (np.eye(X.shape[1]), principal)]
+    boxes = [_box(*pair) for pair in zip(axes, reaches, strict=True)]
     box = max(boxes, key=lambda box: box.log_density)
     if volume is True:
         return box
-    log_factor = (np.log(volume) + box.log_density) / X.shape[1]
+    log_factor = (np.log(volume) + box.log_density) / len(box.corner)
     edges = box.edges * np.exp(np.clip(log_factor, -LARGEST_LOG, LARGEST_LOG))
     shift = (box.edges - edges).sum(axis=0) / 2
     return replace(box, corner=box.corner + shift, edges=edges)
 
 
-def _box(X, axes):
-    """Return the box along axes (rows, orthonormal) that just holds the rows."""
-    turned = X @ axes.T
-    lowest, highest = turned.min(axis=0), turned.max(axis=0)
+def _box(axes, reached):
+    lowest, highest = reached
     return Noise(0.0, lowest @ axes, (highest - lowest)[:, None] * axes)

@@ -148,7 +148,7 @@ def make_target(
     rescale = kind_of_weights(weight_kind).rescale
     sample_weight = None if sample_weight is None else rescale(sample_weight)
     allowed = check_labels(labels, table.n_observations, n_components)
-    box = _find_noise(noise, init, table)
+    box = _find_noise(noise, init, table, sample_weight)
     if priors is None:
         priors = default_priors(
             table,
@@ -197,13 +197,13 @@ def data_groups(target: Target) -> dict[str, dict[str, Any]]:
     return groups | ({"constant_data": constant} if constant else {})
 
 
-def _find_noise(noise, init, table) -> Noise | None:
+def _find_noise(noise, init, table, sample_weight) -> Noise | None:
     """Return the box of noise: that of `init` unless another is asked for."""
     check_noise(noise)
     box = getattr(getattr(init, "parameters_", init), "noise", None)
     if noise is not None or isinstance(box, Noise):
-        refuse_noise_and_gaps(noise, table.values)
-    return box if noise is None else find_box(table.values, noise)
+        refuse_noise_and_gaps(noise, np.isnan(table.values.min()))
+    return box if noise is None else find_box(table.values, noise, sample_weight)
 
 
 def _check_priors(priors, table, family):
