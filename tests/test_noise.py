@@ -67,6 +67,16 @@ def test_box_along_principal_axes_where_that_is_smaller():
     assert_allclose([places.min(), places.max()], [0.0, 1.0], atol=1e-9)
 
 
+def test_the_principal_axes_count_weights():
+    rng = np.random.default_rng(0)
+    line = rng.normal(size=(200, 1)) * [1.0, 1.0] + 0.1 * rng.normal(size=(200, 2))
+    weight = 1 + np.arange(200) % 3
+    box = find_box(line, sample_weight=weight.astype(float))
+    expected = find_box(np.repeat(line, weight, axis=0))
+    assert_allclose(box.log_density, expected.log_density, rtol=1e-12)
+    assert box.log_density != find_box(line).log_density
+
+
 def test_a_volume_of_the_user():
     X = np.random.default_rng(0).random((50, 3))
     assert_allclose(np.exp(find_box(X, 8.0).log_density), 1 / 8, rtol=1e-12)
