@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from bayesgmm.conjugate_default import conjugate_prior as conjugate_prior
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.diagnosis import Diagnosis as Diagnosis
+    from bayesgmm.engines import ChunkStatistics as ChunkStatistics
+    from bayesgmm.engines import add_statistics as add_statistics
+    from bayesgmm.engines import gradient_norm as gradient_norm
+    from bayesgmm.engines import sufficient_statistics as sufficient_statistics
+    from bayesgmm.engines import update as update
     from bayesgmm.errors import InputError as InputError
     from bayesgmm.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.evidence import Evidence as Evidence
@@ -107,6 +112,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Analysis": "analysis",
+    "ChunkStatistics": "engines",
     "Combination": "combine",
     "Comparison": "compare",
     "Compressed": "compressed",
@@ -125,6 +131,7 @@ _HOME = {
     "Selection": "selection",
     "Stability": "partition_stability",
     "Stacking": "stacking",
+    "add_statistics": "engines",
     "align_to": "relabel",
     "ambiguous_rows": "confident",
     "area": "areas",
@@ -145,6 +152,7 @@ _HOME = {
     "draw_labels": "label_draws",
     "evidence": "evidence",
     "fit": "pipeline",
+    "gradient_norm": "engines",
     "impute": "impute",
     "likelihood_ratio_test": "lrt",
     "log_score": "log_score",
@@ -188,7 +196,9 @@ _HOME = {
     "smooth": "smoothing",
     "stack_chains": "stacking",
     "standard_errors": "standard_errors",
+    "sufficient_statistics": "engines",
     "unrelabel": "relabel",
+    "update": "engines",
 }
 _MODULES = ("datasets", "errors", "priors")
 

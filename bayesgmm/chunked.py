@@ -11,6 +11,7 @@ from bayesgmm.extent import Extent
 from bayesgmm.incomplete import observe
 from bayesgmm.observations import Kernel
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.statistics import add_moments
 from bayesgmm.validation import check_table
 
 
@@ -38,7 +39,7 @@ class Chunked:
     def expect(
         self, at: MixtureParameters, quadratics: Quadratics
     ) -> tuple[float, SufficientStatistics]:
-        return self.chunks.sum(_expect_chunk, _join_moments, at, quadratics)
+        return self.chunks.sum(_expect_chunk, add_moments, at, quadratics)
 
     def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
         return each_row(self.chunks, kernel, at)
@@ -46,14 +47,6 @@ class Chunked:
 
 def _expect_chunk(rows, weight, at, quadratics):
     return observe(np.ascontiguousarray(rows), weight).expect(at, quadratics)
-
-
-def _join_moments(parts):
-    total = sum(part[0] for part in parts)
-    counts, sums, outer_products = zip(*(part[1] for part in parts), strict=True)
-    return total, SufficientStatistics(
-        np.sum(counts, axis=0), np.sum(sums, axis=0), np.sum(outer_products, axis=0)
-    )
 
 
 def each_row(chunks: Chunks, kernel: Kernel, at: MixtureParameters) -> Any:

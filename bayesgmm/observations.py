@@ -122,6 +122,37 @@ class Grouped:
         return out
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Summed:
+    """Rows of which nothing is known but their sums, as EM sees them.
+
+    Attributes
+    ----------
+    moments : SufficientStatistics
+        Taken at the only parameters that will ever be asked for.
+    n_rows : int
+    log_likelihood : float
+    """
+
+    moments: SufficientStatistics
+    n_rows: int
+    log_likelihood: float = np.nan
+
+    @property
+    def n_observations(self) -> float:
+        return float(self.moments.counts.sum())
+
+    def expect(
+        self,
+        at: MixtureParameters,  # noqa: ARG002
+        quadratics: Quadratics,  # noqa: ARG002
+    ) -> tuple[float, SufficientStatistics]:
+        return self.log_likelihood, self.moments
+
+    def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        raise NotImplementedError("sums know nothing of rows")
+
+
 def members(observations: Observations, at: MixtureParameters, component: int) -> Ints:
     """Return the rows that belong to a component more than to any other."""
     return np.asarray(np.flatnonzero(observations.each(labels, at) == component))

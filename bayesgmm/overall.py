@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesgmm._typing import Floats
+from bayesgmm._typing import Floats, SufficientStatistics
 from bayesgmm.covariances import CovarianceFamily
 from bayesgmm.em import Status, run_em
 from bayesgmm.imputation import impute
@@ -10,6 +10,7 @@ from bayesgmm.incomplete import observe
 from bayesgmm.initialise import Overall, weighted_covariance
 from bayesgmm.observations import Observations
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.statistics import moments, recentre
 from bayesgmm.steps import Objective
 
 MAX_STEPS = 1000
@@ -39,6 +40,23 @@ def find_overall(
         return Overall.of(X, sample_weight)
     mean, variances = _column_moments(X, sample_weight)
     return find_overall_with_gaps(observe(X, sample_weight), mean, variances, family)
+
+
+def overall_of(statistics: SufficientStatistics, means: Floats) -> Overall:
+    """Return the moments of all rows from those of components.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+        With gaps they are expected ones, and so is then what is returned.
+    means : array of shape (n_components, n_features)
+        On which they are centred.
+    """
+    total = SufficientStatistics(
+        *(part.sum(axis=0)[None] for part in recentre(statistics, means, means[0]))
+    )
+    (count,), (mean,), (scatter,) = moments(total, means[:1])
+    return Overall(mean, scatter / count, float(count))
 
 
 def find_overall_with_gaps(

@@ -52,9 +52,9 @@ ROWS = {
     ],
     "E inference": [
         "candidates chunked chunks collapse compressed compression constraints em "
-        "extent fitting fitting_chunks held imputation incomplete information labelled "
-        "maximise moves observations optima overall race restarts search squarem "
-        "starts steps",
+        "engines extent fitting fitting_chunks held imputation incomplete information "
+        "labelled maximise moves observations optima overall race restarts search "
+        "squarem starts steps",
         "cavi variational",
         "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
