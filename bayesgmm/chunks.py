@@ -5,6 +5,7 @@ of the result. Nothing of a row is kept.
 """
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,8 @@ from bayesgmm.errors import ChunkError, InputError
 from bayesgmm.validation import Table, check_sample_weight, check_table
 from bayesgmm.weight_kinds import WeightKind
 
+TOLD_ROWS = 100
+"""Rows at each of three places that tell data from other data."""
 BRANCHES = 8
 """Sums that a node of the tree adds up."""
 
@@ -96,8 +99,14 @@ class Chunks:
             nodes = [
                 join(nodes[i : i + BRANCHES]) for i in range(0, len(nodes), BRANCHES)
             ]
-        try:
+        with self._naming():
             return nodes[0].compute()
+
+    @contextmanager
+    def _naming(self):
+        """Name the chunk that is the reason of an error."""
+        try:
+            yield
         except (InputError, ChunkError):
             raise
         except Exception as error:
@@ -126,17 +135,31 @@ class Chunks:
                 return self.name(number)
         return None
 
+    def tell(self) -> dict[str, Any]:
+        """Return what tells these rows from others, from the values of three chunks."""
+        n, few = self.n_observations, np.arange(min(TOLD_ROWS, self.n_observations))
+        rows = np.unique(np.r_[few, n // 2 - len(few) // 2 + few, n - len(few) + few])
+        with self._naming():
+            values, weight = self._read(rows)
+        return {
+            "X": values,
+            "shape of X": self.array.shape,
+            "chunks of X": self.array.chunks,
+            "feature_names": self.feature_names,
+            "sample_weight": weight,
+        }
+
     def take(self, rows: Ints) -> tuple[Table, Any]:
         """Read some rows, by their positions in ascending order, and their weights."""
+        values, weight = self._read(rows)
+        table = check_table(values, self.missing)
+        return Table(table.values, self.feature_names, rows, self.named), weight
+
+    def _read(self, rows):
         import dask
 
-        picked = [self.array[rows]]
-        if self.sample_weight is not None:
-            picked.append(self.sample_weight[rows])
-        values, *weight = dask.compute(*picked)  # pyright: ignore[reportPrivateImportUsage]
-        table = check_table(values, self.missing)
-        table = Table(table.values, self.feature_names, rows, self.named)
-        return table, *(weight or [None])
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return dask.compute(self.array[rows], weight)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _apply(summarise, rows, weight, arguments, name):

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm._typing import Ints
+from bayesgmm.checkpoint import open_checkpoint
 from bayesgmm.chunks import Chunks, is_chunked, open_chunks
 from bayesgmm.em import Status
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
@@ -16,6 +17,7 @@ from bayesgmm.fitting import build_objective, check_settings, run_starts
 from bayesgmm.fitting_chunks import fit_chunks
 from bayesgmm.initialise import check_responsibilities
 from bayesgmm.known_labels import check_labels
+from bayesgmm.remembered import settle, tell_settings
 from bayesgmm.restarts import Restarts, describe_mixture
 from bayesgmm.steps import Objective
 from bayesgmm.validation import Table, check_sample_weight, check_table
@@ -108,6 +110,10 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         The same number gives the same bits.
     warm_start : bool
         Continue from the last fit.
+    checkpoint : str, PathLike or None
+        A file that keeps every pass over the rows. A fit that was stopped, or killed,
+        and is called again with the same file goes on where it was and ends with the
+        same bits; see Notes.
     verbose, verbose_interval : int
         1 prints a line for every run, 2 one for every `verbose_interval` steps.
 
@@ -167,6 +173,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     that depends on the chunks alone: the result is the same to the bit with any number
     of threads, and to rounding with other chunks or in memory.
 
+    A `checkpoint` is a SQLite file. It stays when the fit has ended, and a further fit
+    reads all of it from there. Settings and data must be those of the first fit:
+    `max_iter` may be raised, and a `random_state` that is no number is drawn once. Of
+    lazy rows the first, middle and last hundred are compared, and the chunks.
+
     References
     ----------
     .. [1] G. Celeux and G. Govaert (1995), *Gaussian parsimonious clustering models*,
@@ -213,6 +224,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         responsibilities_init=None,
         random_state=None,
         warm_start=False,
+        checkpoint=None,
         verbose=0,
         verbose_interval=10,
     ):
@@ -237,6 +249,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.responsibilities_init = responsibilities_init
         self.random_state = random_state
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
@@ -292,12 +305,24 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         if weight is not None:
             weight = weight_kind(self.weight_kind).rescale(weight)
         objective = build_objective(self, table, weight, allowed, floored=True)
-        runs = run_starts(self, objective, table, weight, allowed, begin)
-        restarts = Restarts.of(
-            (run.with_positions(positions) for run in runs),
-            objective.n_observations,
-            table.n_observations,
-        )
+        data = {"X": table.values, "feature_names": table.feature_names}
+        data |= {"sample_weight": weight, "labels": allowed}
+        with self._open_checkpoint(data) as checkpoint:
+            settings = settle(self, checkpoint)
+            runs = run_starts(
+                settings,
+                objective,
+                table,
+                weight,
+                allowed,
+                begin,
+                checkpoint=checkpoint,
+            )
+            restarts = Restarts.of(
+                (run.with_positions(positions) for run in runs),
+                objective.n_observations,
+                table.n_observations,
+            )
         self._keep(restarts, table, objective)
         self._warn(objective)
         return self
@@ -312,10 +337,15 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             )
         kind = weight_kind(self.weight_kind)
         chunks = open_chunks(X, self.missing, sample_weight, kind)
-        found = fit_chunks(self, chunks)
+        data = {} if self.checkpoint is None else chunks.tell()
+        with self._open_checkpoint(data) as checkpoint:
+            found = fit_chunks(settle(self, checkpoint), chunks, checkpoint)
         self._keep(found.restarts, chunks, found.objective)
         self._warn(found.objective)
         return self
+
+    def _open_checkpoint(self, data):
+        return open_checkpoint(self.checkpoint, {**tell_settings(self), **data})
 
     def fit_predict(self, X, y=None, sample_weight=None, labels=None) -> Ints:
         """Fit, then return the label of every row.

@@ -1,6 +1,7 @@
 """What a first pass over lazy rows tells: if they can be used, and their moments."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -34,6 +35,12 @@ class Extent(NamedTuple):
     seen: Floats
     mean: Floats
     covariance: Floats
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Undo `_asdict`, also where a file made arrays of numbers."""
+        numbers = {"n_rows": int, "n_observations": float, "has_gaps": bool}
+        return cls(**found)._replace(**{x: of(found[x]) for x, of in numbers.items()})
 
 
 def survey(chunks: Chunks) -> Extent:

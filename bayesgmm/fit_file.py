@@ -9,6 +9,7 @@ import json
 import math
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,8 @@ class _Writer:
     def plain(self, name: str, value: Any) -> Any:
         if isinstance(value, np.generic):
             value = value.item()
+        if isinstance(value, PathLike):
+            value = str(fspath(value))
         if isinstance(value, float) and not math.isfinite(value):
             return {"kind": "float", "value": repr(value)}
         if value is None or isinstance(value, bool | int | float | str):

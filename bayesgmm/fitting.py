@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count, check_number
+from bayesgmm.checkpoint import Checkpoint
 from bayesgmm.clutter import find_clutter
 from bayesgmm.collapse import ON_COLLAPSE, run_through
 from bayesgmm.compression import Repeated, compress
@@ -30,6 +31,7 @@ from bayesgmm.noise import Noise, check_noise, find_box, refuse_noise_and_gaps
 from bayesgmm.observations import Observations
 from bayesgmm.overall import fill_gaps, find_overall
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.remembered import remember
 from bayesgmm.restarts import Restarts
 from bayesgmm.starts import INIT_PARAMS, Starts
 from bayesgmm.steps import Objective
@@ -160,6 +162,7 @@ def run_starts(
     allowed=None,
     responsibilities=None,
     box: Noise | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[EMRun]:
     """Run EM from every start, then from moves that lead higher.
 
@@ -177,6 +180,8 @@ def run_starts(
         What EM begins with.
     box : Noise, optional
         Of noise, by default that of the rows.
+    checkpoint : Checkpoint, optional
+        Keeps the passes of all runs.
     """
     objective = replace(objective, observations=compress(objective.observations))
     numbered = numbers_components(settings) or allowed is not None
@@ -187,6 +192,8 @@ def run_starts(
             settings, objective, table, weight, allowed, responsibilities, box
         )
     moves = settings.split_merge and not numbered
+    if checkpoint is not None:
+        objective = remember(objective, checkpoint)
     yield from run_each(settings, objective, starts, numbered=numbered, moves=moves)
 
 

@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from bayesgmm._typing import Ints
+from bayesgmm.checkpoint import Checkpoint
 from bayesgmm.chunked import Chunked
 from bayesgmm.chunks import Chunks
 from bayesgmm.covariances import covariance_family
 from bayesgmm.errors import InputError
-from bayesgmm.extent import survey
+from bayesgmm.extent import Extent, survey
 from bayesgmm.fitting import (
     build_objective,
     continues,
@@ -23,6 +24,7 @@ from bayesgmm.fitting import (
 )
 from bayesgmm.initialise import Overall
 from bayesgmm.overall import find_overall_with_gaps
+from bayesgmm.remembered import Remembered, read_mixtures, write_mixtures
 from bayesgmm.restarts import Restarts
 from bayesgmm.steps import Objective
 
@@ -48,7 +50,7 @@ class ChunkedFit(NamedTuple):
     objective: Objective
 
 
-def fit_chunks(settings: Any, chunks: Chunks) -> ChunkedFit:
+def fit_chunks(settings: Any, chunks: Chunks, checkpoint: Checkpoint) -> ChunkedFit:
     """Find optima on a sample, then maximise from the best of them on all rows.
 
     Parameters
@@ -56,6 +58,8 @@ def fit_chunks(settings: Any, chunks: Chunks) -> ChunkedFit:
     settings
         As of `bayesgmm.fitting`.
     chunks : Chunks
+    checkpoint : Checkpoint
+        Keeps what is found on the sample, and every pass on all rows.
     """
     for name in NEEDS_ROWS:
         if getattr(settings, name) is not None:
@@ -65,20 +69,24 @@ def fit_chunks(settings: Any, chunks: Chunks) -> ChunkedFit:
                 "something else",
                 "Fit a sample in memory, `X[:100_000].compute()`.",
             )
-    extent = survey(chunks)
-    observations = Chunked(chunks, extent)
-    overall = _find_overall(observations, settings)
+    extent = _survey(chunks, checkpoint)
+    observations = Remembered(Chunked(chunks, extent), checkpoint)
+    overall = _find_overall(observations, extent, settings)
     names = chunks.feature_names
     objective = objective_of(settings, observations, overall, names, floored=True)
-    starts, numbered = _find_starts(settings, chunks)
+    starts, numbered = _find_starts(settings, chunks, checkpoint)
     # A split or merge is a run on all rows; the sample has been searched for them.
     runs = run_each(settings, objective, starts, numbered=numbered, moves=False)
     n_rows, n = observations.n_rows, observations.n_observations
     return ChunkedFit(Restarts.of(runs, n, n_rows), objective)
 
 
-def _find_overall(observations, settings):
-    extent = observations.extent
+def _survey(chunks, checkpoint):
+    found = checkpoint.recall("survey", (), lambda: survey(chunks)._asdict())
+    return Extent.of(found)
+
+
+def _find_overall(observations, extent, settings):
     if not extent.has_gaps:
         return Overall(extent.mean, extent.covariance, extent.n_observations)
     family = covariance_family(settings.covariance_type, len(extent.mean))
@@ -86,18 +94,28 @@ def _find_overall(observations, settings):
     return find_overall_with_gaps(observations, extent.mean, variances, family)
 
 
-def _find_starts(settings, chunks):
+def _find_starts(settings, chunks, checkpoint):
     """Return where EM on all rows begins, and whether the user numbered components."""
     if continues(settings):
         return [last_fit(settings, chunks.feature_names)], True
+
+    def search():
+        return write_mixtures(_search_sample(settings, chunks))
+
+    # Of all settings that a file may be read with, this one changes the starts.
+    found = checkpoint.recall("starts", [settings.max_iter], search)
+    return read_mixtures(found), numbers_components(settings)
+
+
+def _search_sample(settings, chunks):
     table, weight = chunks.take(_choose_rows(chunks.n_observations, settings))
     small = build_objective(settings, table, weight, floored=True)
     if numbers_components(settings):
-        return find_starts(settings, small, table, weight), True
+        return list(find_starts(settings, small, table, weight))
     runs = run_starts(settings, small, table, weight)
     found = Restarts.of(runs, small.n_observations, table.n_observations)
     optima = [each.run.parameters for each in found.optima[:FINALISTS]]
-    return optima or [found.best.parameters], False
+    return optima or [found.best.parameters]
 
 
 def _choose_rows(n_rows: int, settings: Any) -> Ints:

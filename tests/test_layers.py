@@ -54,7 +54,8 @@ ROWS = {
         "candidates chunked chunks collapse compressed compression constraints em "
         "engines extent fitting fitting_chunks held imputation incomplete information "
         "labelled maximise moves observations optima overall race restarts search "
-        "squarem starts steps",
+        "squarem starts steps "
+        "remembered",
         "cavi variational",
         "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
