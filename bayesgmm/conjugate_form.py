@@ -37,9 +37,12 @@ _DISPERSION = 0.25
 
 
 def check_conjugate(target: Target, method: str) -> None:
-    """Refuse what has no conjugate form, and weights that are not counts."""
+    """Refuse what has no conjugate form, and weights that are not counts.
+
+    Those of lazy rows are checked when they are read.
+    """
     target.priors.conjugate_covariances(target.family)
-    weight = target.sample_weight
+    weight = None if target.sketch else target.sample_weight
     if weight is not None and (weight != np.round(weight)).any():
         row = int(np.flatnonzero(weight != np.round(weight))[0])
         raise InputError(

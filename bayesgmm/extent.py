@@ -27,6 +27,8 @@ class Extent(NamedTuple):
         Of observed values.
     covariance : array of shape (n_features, n_features)
         By maximum likelihood; with gaps its diagonal alone means anything.
+    lowest, highest : arrays of shape (n_features,)
+        Of the observed values of rows with a weight above zero.
     """
 
     n_rows: int
@@ -35,6 +37,8 @@ class Extent(NamedTuple):
     seen: Floats
     mean: Floats
     covariance: Floats
+    lowest: Floats
+    highest: Floats
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
@@ -64,6 +68,7 @@ def _survey_chunk(rows, weight, missing) -> Extent:
     centre = weight @ np.where(observed, rows, 0.0) / some
     centred = np.where(observed, rows - centre, 0.0)
     shift = weight @ centred / some  # what rounding of the mean left
+    counted = observed & (weight > 0)[:, None]
     covariance = (weight[:, None] * centred).T @ centred / some[:, None]
     return Extent(
         int((weight > 0).sum()),
@@ -72,6 +77,8 @@ def _survey_chunk(rows, weight, missing) -> Extent:
         seen,
         centre + shift,
         covariance - np.outer(shift, shift),
+        rows.min(axis=0, initial=np.inf, where=counted),
+        rows.max(axis=0, initial=-np.inf, where=counted),
     )
 
 
@@ -88,7 +95,9 @@ def check_weights(weight: Floats) -> None:
 
 def _join_extents(parts) -> Extent:
     """Put moments of parts together, each about its own mean."""
-    n_rows, n, gaps, seen, means, covariances = map(np.array, zip(*parts, strict=True))
+    n_rows, n, gaps, seen, means, covariances, lowest, highest = map(
+        np.array, zip(*parts, strict=True)
+    )
     shares = seen / np.where(seen.sum(axis=0) > 0, seen.sum(axis=0), 1.0)
     mean = (shares * means).sum(axis=0)
     shifts = means - mean
@@ -100,4 +109,6 @@ def _join_extents(parts) -> Extent:
         seen.sum(axis=0),
         mean,
         (shares[:, :, None] * spread).sum(axis=0),
+        lowest.min(axis=0),
+        highest.max(axis=0),
     )

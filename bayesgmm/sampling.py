@@ -58,8 +58,10 @@ class ConjugateMethod:
 
 
 CONJUGATE: dict[str, ConjugateMethod] = {
-    "gibbs": ConjugateMethod(gibbs, "conjugate", takes=("missing", "labels", "noise")),
-    "telescoping": ConjugateMethod(telescoping, "dynamic", 10, ("missing",)),
+    "gibbs": ConjugateMethod(
+        gibbs, "conjugate", takes=("missing", "labels", "noise", "X")
+    ),
+    "telescoping": ConjugateMethod(telescoping, "dynamic", 10, ("missing", "X")),
     "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
 # Of the variance of all rows. Ties are at 0, and no measured group is this narrow.
@@ -231,11 +233,12 @@ def _what(model_or_X, method, **known) -> Any:
 
 
 def _refuse_unknown(target: Target, method: str) -> None:
-    """Refuse gaps, labels and noise where a method would not see them."""
+    """Refuse gaps, labels, noise and lazy rows where a method would not see them."""
     told = {
         "missing": ("missing values", target.has_gaps),
         "labels": ("known labels", target.allowed is not None),
         "noise": ("a noise component", target.noise is not None),
+        "X": ("lazy rows", target.sketch is not None),
     }
     for argument, (what, given) in told.items():
         if given and argument not in CONJUGATE[method].takes:
@@ -360,7 +363,7 @@ def _warn_of_ties(posterior, what) -> None:
         return
     covariances = posterior[POSTERIOR]["covariances"].values
     variances = np.diagonal(covariances, axis1=-2, axis2=-1)
-    narrow = variances < NO_SPREAD * np.nanvar(target.table.values, axis=0)
+    narrow = variances < NO_SPREAD * target.variances
     if narrow.any():
         draws = narrow.any(axis=(-1, -2)).mean()
         _tell(
@@ -380,4 +383,5 @@ def _relabelled(posterior, what):
     if not set(DIMS) <= names or N_FILLED in names:
         return posterior
     target = what if isinstance(what, Target) else getattr(what, "target", None)
-    return relabel(posterior, reference=target and target.em)
+    rows = target.table if target is not None and target.sketch else None
+    return relabel(posterior, reference=target and target.em, X=rows)

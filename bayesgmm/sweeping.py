@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bayesgmm import lazy_passes
 from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.chunks import Chunks
 from bayesgmm.completing import NoiseShare, Parts, draw_parts, parts_of
 from bayesgmm.conjugate_form import n_labels, repeats, whole_scales
 from bayesgmm.kernels.reduce import sampled_moments
@@ -41,6 +43,8 @@ class Rows(NamedTuple):
         The same rows, if they have gaps or labels, or there is noise.
     share : NoiseShare or None
         Of noise, in this chain.
+    lazy : Chunks or None
+        All rows, if they are lazy; the other fields then have none.
     """
 
     X: Floats
@@ -49,10 +53,13 @@ class Rows(NamedTuple):
     n_threads: int
     parts: Parts | None = None
     share: NoiseShare | None = None
+    lazy: Chunks | None = None
 
 
 def rows_of(target: Target, settings: Settings) -> tuple[Rows, Settings]:
     """Return the rows, and settings in which threads are for rows or for chains."""
+    if target.sketch is not None:
+        return _lazy_rows(target.sketch.chunks), settings
     X = np.ascontiguousarray(target.table.values, dtype=np.float64)
     n, d = X.shape
     n_each = max(n_labels(target), n)
@@ -62,6 +69,11 @@ def rows_of(target: Target, settings: Settings) -> tuple[Rows, Settings]:
         parts = parts_of(target, X, rows.repeats)
         rows = rows._replace(parts=parts, n_threads=max(rows.n_threads, 1))
     return rows, replace(settings, cores=1) if shared else settings
+
+
+def _lazy_rows(chunks: Chunks) -> Rows:
+    places, none = lazy_passes.find_places(chunks), np.empty((0, chunks.n_features))
+    return Rows(none, np.empty(0), places.n_labels, 1, lazy=places.chunks)
 
 
 def draw_labels(rows: Rows, state: State, n_components: int, rng) -> float:
@@ -74,10 +86,14 @@ def draw_labels(rows: Rows, state: State, n_components: int, rng) -> float:
         of_rows = n_threads, rows.n_labels
         return draw_parts(rows.parts, rows.share, state, quadratics, rng, *of_rows)
     key = np.uint64(draw_key(rng))  # Numba makes a Python int of it
-    score, drawn = sampled_moments(rows.X, rows.repeats, quadratics, key, n_threads)
-    state.total.counts[:k] = drawn.counts
-    state.total.sums[:k, :d] = drawn.sums
-    state.total.outer_products[:k, :d, :d] = drawn.outer_products
+    if rows.lazy is not None:
+        score, *drawn = lazy_passes.draw_labels(rows.lazy, quadratics, key)
+    else:
+        score, drawn = sampled_moments(rows.X, rows.repeats, quadratics, key, n_threads)
+    counts, sums, outer_products = drawn
+    state.total.counts[:k] = counts
+    state.total.sums[:k, :d] = sums
+    state.total.outer_products[:k, :d, :d] = outer_products
     return score
 
 

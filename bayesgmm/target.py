@@ -1,12 +1,13 @@
 """What a posterior is of: data, a number of components, a family, and priors."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice, check_count
+from bayesgmm.chunks import is_chunked
 from bayesgmm.covariances import CovarianceFamily, covariance_family
 from bayesgmm.dims import (
     ALLOWED,
@@ -24,7 +25,8 @@ from bayesgmm.known_labels import check_labels, interchangeable
 from bayesgmm.noise import Noise, check_noise, find_box, refuse_noise_and_gaps
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.patterns import Groups, group_rows
-from bayesgmm.priors import LogNormalLKJ, Priors, default_priors
+from bayesgmm.priors import LogNormalLKJ, Priors, default_priors, sketched_priors
+from bayesgmm.sketch import Sketch, refuse_gaps, sketch
 from bayesgmm.validation import (
     MISSING,
     Table,
@@ -32,6 +34,7 @@ from bayesgmm.validation import (
     check_sample_weight,
     check_table,
 )
+from bayesgmm.weight_kinds import WeightKind
 from bayesgmm.weight_kinds import weight_kind as kind_of_weights
 
 START_OF_NOISE = 0.01
@@ -45,6 +48,7 @@ class Target:
     Attributes
     ----------
     table : Table
+        The rows; of lazy ones a sample.
     n_components : int
         Where their number has a prior, about how many to begin with.
     family : CovarianceFamily
@@ -54,10 +58,13 @@ class Target:
     optima : tuple of MixtureParameters
         Good maxima of the likelihood, the best first and `em` among them.
     sample_weight : array of shape (n_observations,) or None
+        Of the rows of the table.
     allowed : array of bool, shape (n_observations, n_components), or None
         Which components each row may come from; None if nothing is known.
     noise : Noise or None
         The box of a component of uniform density.
+    sketch : Sketch or None
+        All rows, if they are lazy.
     """
 
     table: Table
@@ -69,6 +76,20 @@ class Target:
     sample_weight: Floats | None
     allowed: Any = None
     noise: Noise | None = None
+    sketch: Sketch | None = None
+
+    @property
+    def n_observations(self) -> int:
+        """All rows, also those that are not in the table."""
+        lazy = self.sketch
+        return lazy.chunks.n_observations if lazy else self.table.n_observations
+
+    @property
+    def variances(self) -> Floats:
+        """Of the columns."""
+        if self.sketch is not None:
+            return np.diag(self.sketch.extent.covariance)
+        return np.nanvar(self.table.values, axis=0)
 
     @property
     def covariance_type(self) -> str:
@@ -116,6 +137,14 @@ class Target:
         return 1.0, float(self.n_components)
 
 
+class _Rows(NamedTuple):
+    """What of the rows is in memory, and all of them if they are lazy."""
+
+    table: Table
+    sample_weight: Floats | None
+    lazy: Sketch | None
+
+
 def make_target(
     X,
     n_components: int,
@@ -140,23 +169,18 @@ def make_target(
         If the data cannot carry the mixture, or `init` or `priors` are of another
         shape.
     """
-    table = check_table(X, check_choice("missing", missing, MISSING))
     n_components = check_count("n_components", n_components)
+    missing = check_choice("missing", missing, MISSING)
+    if is_chunked(X):
+        _refuse_of_rows(missing, labels, noise, init)
+    rows = _read(X, missing, sample_weight, kind_of_weights(weight_kind))
+    table, sample_weight, lazy = rows
     family = covariance_family(covariance_type, table.n_features)
     check_fittable(table, n_components)
-    sample_weight = check_sample_weight(sample_weight, table.n_observations)
-    rescale = kind_of_weights(weight_kind).rescale
-    sample_weight = None if sample_weight is None else rescale(sample_weight)
     allowed = check_labels(labels, table.n_observations, n_components)
     box = _find_noise(noise, init, table, sample_weight)
     if priors is None:
-        priors = default_priors(
-            table,
-            n_components,
-            family.name,
-            kind=kind,
-            sample_weight=sample_weight,
-        )
+        priors = _default_priors(rows, n_components, family, kind)
     _check_priors(priors, table, family)
     priors.check_n_components(n_components)
     em = None if init is None else _check_init(init, table, n_components, family, box)
@@ -170,6 +194,42 @@ def make_target(
         sample_weight,
         None if allowed is None or allowed.all() else allowed,
         box,
+        lazy,
+    )
+
+
+def _refuse_of_rows(missing, labels, noise, init):
+    """Refuse what the posterior of lazy rows does not know."""
+    refuse_gaps(missing)
+    box = getattr(getattr(init, "parameters_", init), "noise", None)
+    noise = box if noise is None else noise
+    for argument, value in {"labels": labels, "noise": noise}.items():
+        if value is not None:
+            raise InputError(
+                argument,
+                "be None for the posterior of lazy rows",
+                "something else",
+                "Draw from a sample in memory, `X[:100_000].compute()`.",
+            )
+
+
+def _read(X, missing, sample_weight, kind: WeightKind) -> _Rows:
+    if is_chunked(X):
+        lazy = sketch(X, sample_weight, kind)
+        return _Rows(lazy.sample, lazy.sample_weight, lazy)
+    table = check_table(X, missing)
+    sample_weight = check_sample_weight(sample_weight, table.n_observations)
+    if sample_weight is not None:
+        sample_weight = kind.rescale(sample_weight)
+    return _Rows(table, sample_weight, None)
+
+
+def _default_priors(rows: _Rows, n_components, family, kind) -> Priors:
+    if rows.lazy is not None:
+        return sketched_priors(rows.lazy, n_components, family.name, kind)
+    table, weight, _ = rows
+    return default_priors(
+        table, n_components, family.name, kind=kind, sample_weight=weight
     )
 
 
@@ -180,8 +240,9 @@ def names(target: Target, n_components: int) -> tuple[dict[str, Any], dict[str, 
         COMPONENT: np.arange(n_components),
         FEATURE: features,
         FEATURE_BIS: features,
-        OBSERVATION: target.table.obs_ids,
     }
+    if target.sketch is None:
+        coords[OBSERVATION] = target.table.obs_ids
     dims = {name: list(value) for name, value in DIMS.items()}
     dims |= {"means_spread": [FEATURE], "covariances_scale": [FEATURE, FEATURE_BIS]}
     dims |= {name: list(own) for name, (own, _) in target.kept.items()}
@@ -189,7 +250,9 @@ def names(target: Target, n_components: int) -> tuple[dict[str, Any], dict[str, 
 
 
 def data_groups(target: Target) -> dict[str, dict[str, Any]]:
-    """Return the groups of a posterior that hold its data."""
+    """Return the groups of a posterior that hold its data; nothing of lazy rows."""
+    if target.sketch is not None:
+        return {}
     groups: dict[str, dict[str, Any]] = {"observed_data": {"x": target.table.values}}
     constant = {name: values for name, (_, values) in target.kept.items()}
     if target.sample_weight is not None:

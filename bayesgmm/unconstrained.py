@@ -105,16 +105,22 @@ class ConjugateDensity:
         return matrices if len(shape) == 3 else matrices[:, 0]
 
     def _log_likelihood(self, values) -> Floats:
-        target, X = self.target, self.target.table.values
-        weight = target.sample_weight
-        weight = np.ones(len(X)) if weight is None else weight
+        target = self.target
         quadratics = build_quadratics(
             values["weights"], values["means"], invert_cholesky(values["covariances"])
         )
-        total = np.zeros(len(quadratics.offsets))
-        for rows, block in log_likelihood_blocks(X, quadratics):
-            total += block @ weight[rows]
-        return total
+        if target.sketch is not None:
+            return target.sketch.chunks.sum(_total, sum, quadratics)
+        return _total(target.table.values, target.sample_weight, quadratics)
+
+
+def _total(X, weight, quadratics) -> Floats:
+    """Return the log-likelihood of many mixtures at once."""
+    weight = np.ones(len(X)) if weight is None else weight
+    total = np.zeros(len(quadratics.offsets))
+    for rows, block in log_likelihood_blocks(X, quadratics):
+        total += block @ weight[rows]
+    return total
 
 
 def _n_free(name: str, shape: tuple[int, ...]) -> int:

@@ -21,6 +21,7 @@ ROWS = {
         "atomic",
         "chains sampled",
         "checkpoint",
+        "chunks extent sketch",
         "dims",
         "errors",
         "fittable",
@@ -36,6 +37,7 @@ ROWS = {
         "covariances",
         "noise",
         "families",
+        "lazy_passes",
         "parameters",
         "patterns",
         "quadratics",
@@ -51,8 +53,8 @@ ROWS = {
         "target",
     ],
     "E inference": [
-        "candidates chunked chunks collapse compressed compression constraints em "
-        "engines extent fitting fitting_chunks held imputation incomplete information "
+        "candidates chunked collapse compressed compression constraints em "
+        "engines fitting fitting_chunks held imputation incomplete information "
         "labelled maximise moves observations optima overall race restarts search "
         "squarem starts steps "
         "remembered",

@@ -15,7 +15,9 @@ from pytensor.link.numba.dispatch.basic import numba_njit
 from pytensor.link.numba.linker import NumbaLinker
 
 from bayesgmm._typing import Floats
+from bayesgmm.lazy_passes import score
 from bayesgmm.marginal.constants import as_arguments
+from bayesgmm.marginal.lazy import Apart, take_apart
 
 
 class _ReleasingNumbaLinker(NumbaLinker):
@@ -65,17 +67,28 @@ class FlatModel:
         """Cut a flat vector into the free variables, as views."""
         return [flat[piece].reshape(shape) for piece, shape in self._pieces]
 
+    def _compile(self, inputs, outputs):
+        """Return a compiled function, and the numbers that it takes besides."""
+        rewrites = get_mode("NUMBA").provided_optimizer
+        mode = Mode(linker=_ReleasingNumbaLinker(), optimizer=rewrites)
+        function = compile_graph(inputs, outputs, mode=mode)
+        return function.vm.jit_fn, function.get_shared()
+
     @cached_property
     def _kernel(self):
-        """The compiled log-posterior and gradient, and the numbers that it takes."""
+        """The compiled log-posterior and gradient, and the likelihood if it is apart.
+
+        If it is, its slopes are inputs, and its parameters the last outputs.
+        """
         values = self.model.value_vars
         with self.model:
             value = as_arguments(self.model.logp())
-            gradients = pytensor.grad(value, values)
-            rewrites = get_mode("NUMBA").provided_optimizer
-            mode = Mode(linker=_ReleasingNumbaLinker(), optimizer=rewrites)
-            function = compile_graph(values, [value, *gradients], mode=mode)
-        return function.vm.jit_fn, function.get_shared()
+            apart = take_apart(value)
+            slopes, parameters = [], []
+            if apart is not None:
+                value, slopes, parameters = apart.value, apart.slopes, apart.parameters
+            outputs = [value, *pytensor.grad(value, values), *parameters]
+            return *self._compile([*values, *slopes], outputs), apart
 
     def log_posterior(self):
         """Compile the log-posterior and its gradient, for the data as they are now.
@@ -88,9 +101,11 @@ class FlatModel:
             ``f(flat) -> (float, gradient)``; it releases the interpreter lock and may
             be called from several threads.
         """
-        kernel, variables = self._kernel
+        kernel, variables, apart = self._kernel
         shared = [variable.get_value() for variable in variables]
         split = self.split
+        if apart is not None:
+            return _log_posterior_apart(kernel, shared, split, apart, self.start)
         kernel(*split(self.start), *shared)  # compile now, not inside a sampler
 
         def log_posterior(flat):
@@ -127,3 +142,22 @@ class FlatModel:
                 on_unused_input="ignore",
             )
         return lambda flat: function(*self.split(flat))
+
+
+def _log_posterior_apart(kernel, shared, split, apart: Apart, start):
+    """Return the log-posterior of lazy rows: prior, a pass over the rows, gradient."""
+    n = len(apart.parameters)
+    none = [np.zeros(slope.type.shape) for slope in apart.slopes]
+    kernel(*split(start), *none, *shared)  # compile now, not inside a sampler
+
+    def log_posterior(flat):
+        values = split(flat)
+        prior, *gradient = kernel(*values, *none, *shared)
+        total = float(prior)
+        if np.isfinite(total):
+            likelihood, *slopes = score(apart.chunks, *gradient[-n:])
+            _, *gradient = kernel(*values, *slopes, *shared)
+            total += likelihood
+        return total, np.concatenate([part.ravel() for part in gradient[:-n]])
+
+    return log_posterior

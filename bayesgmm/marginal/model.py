@@ -19,6 +19,7 @@ from bayesgmm.dims import (
 from bayesgmm.marginal.beliefs import add_means, add_shares, add_weights
 from bayesgmm.marginal.distribution import MvNormalMixture
 from bayesgmm.marginal.inverse_wishart import add_inverse_wishart
+from bayesgmm.marginal.lazy import LazyLogLikelihood
 from bayesgmm.marginal.observed import PartlyObserved
 from bayesgmm.marginal.spread import add_factors, pairs
 from bayesgmm.marginal.start import Start, em_start
@@ -123,7 +124,7 @@ def model_of(target: Target) -> pm.Model:
     start = None
     if target.em is not None:
         start = em_start(target, structure)
-    coords = _coords(table, target.n_components, structure)
+    coords = _coords(target, structure)
     with pm.Model(coords=coords, check_bounds=False) as model:
         variables = _Variables(structure, start, coords)
         mixture = _add_parameters(variables, target, form)
@@ -133,14 +134,15 @@ def model_of(target: Target) -> pm.Model:
     return model
 
 
-def _coords(table, n_components, structure: Structure):
-    names = list(table.feature_names)
-    coords = {
-        COMPONENT: np.arange(n_components),
+def _coords(target: Target, structure: Structure):
+    names = list(target.table.feature_names)
+    coords: dict[str, Any] = {
+        COMPONENT: np.arange(target.n_components),
         FEATURE: names,
         FEATURE_BIS: names,
-        OBSERVATION: table.obs_ids,
     }
+    if target.sketch is None:
+        coords[OBSERVATION] = target.table.obs_ids
     if structure.has(PAIR):
         coords[PAIR] = [f"{b}, {a}" for a, b in pairs(names)]
     if structure.has(AXIS):
@@ -207,6 +209,10 @@ def _add_parameters(variables: _Variables, target: Target, form):
 
 
 def _add_observations(mixture, target: Target):
+    if target.sketch is not None:
+        likelihood = LazyLogLikelihood(target.sketch.chunks)
+        pm.Potential("x", likelihood(*mixture)[0])
+        return
     rows = (OBSERVATION, FEATURE)
     data = _add_rows(target.table.values, rows)
     weight = target.sample_weight

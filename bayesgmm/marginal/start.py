@@ -134,6 +134,7 @@ def _standard_errors(target, layout):
     flat = layout.flat()
     stride = -(-target.table.n_observations // MAX_ROWS)
     rows = np.asarray(target.table.values[::stride], dtype=np.float64)
+    each = target.n_observations / len(rows)
     weight = target.sample_weight
     weight = np.ones(len(rows)) if weight is None else weight[::stride]
     allowed = None if target.allowed is None else target.allowed[::stride]
@@ -147,7 +148,7 @@ def _standard_errors(target, layout):
         for start in range(0, len(places), size):
             block = places[start : start + size]
             scores = _row_scores(rows[block], mixture, limits) @ jacobian
-            information += stride * (weight[block] @ scores**2)
+            information += each * (weight[block] @ scores**2)
     return information**-0.5
 
 

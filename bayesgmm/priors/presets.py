@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice, check_count
+from bayesgmm.chunks import is_chunked
 from bayesgmm.conjugate import ConjugatePrior
 from bayesgmm.conjugate_default import default_conjugate
 from bayesgmm.covariances import covariance_family
@@ -22,6 +23,7 @@ from bayesgmm.priors.hyper import FDistribution, Gamma
 from bayesgmm.priors.means import NormalGammaMeans, NormalMeans, ScaledNormalMeans
 from bayesgmm.priors.sizes import BetaNegativeBinomialSizes, UniformSizes
 from bayesgmm.priors.weights import Dirichlet, StickBreaking
+from bayesgmm.sketch import Sketch, refuse_gaps, sketch
 from bayesgmm.validation import MISSING, check_sample_weight, check_table
 
 CONCENTRATION = 1.0
@@ -168,6 +170,8 @@ def default_priors(
     Parameters
     ----------
     X : array-like of shape (n_observations, n_features) or data frame
+        Of lazy rows, those of Dask, medians are those of a sample, and all else is of
+        all rows.
     n_components : int
         More components are expected to be narrower: the prior median of a standard
         deviation is that of the column over ``n_components ** (1 / n_features)``, as
@@ -219,7 +223,12 @@ def default_priors(
     """
     make = PRESETS[check_choice("kind", kind, PRESETS)]
     n_components = check_count("n_components", n_components)
-    table = check_table(X, check_choice("missing", missing, MISSING))
+    missing = check_choice("missing", missing, MISSING)
+    if is_chunked(X):
+        refuse_gaps(missing)
+        lazy = sketch(X, sample_weight)
+        return sketched_priors(lazy, n_components, covariance_type, kind)
+    table = check_table(X, missing)
     family = covariance_family(covariance_type, table.n_features)
     check_fittable(table, n_components)
     weight = check_sample_weight(sample_weight, table.n_observations)
@@ -231,6 +240,25 @@ def default_priors(
             median=_median(table.values, weight),
             lowest=np.nanmin(counted, axis=0),
             highest=np.nanmax(counted, axis=0),
+            n_components=n_components,
+            names=table.feature_names,
+        )
+    )
+
+
+def sketched_priors(
+    lazy: Sketch, n_components: int, covariance_type: str, kind: str
+) -> Priors:
+    """Return `default_priors` of lazy rows that were read already."""
+    table, weight, extent = lazy.sample, lazy.sample_weight, lazy.extent
+    covariance_family(covariance_type, table.n_features)
+    check_fittable(table, n_components)
+    return PRESETS[check_choice("kind", kind, PRESETS)](
+        _Data(
+            overall=Overall(extent.mean, extent.covariance, extent.n_observations),
+            median=_median(table.values, weight),
+            lowest=extent.lowest,
+            highest=extent.highest,
             n_components=n_components,
             names=table.feature_names,
         )

@@ -1,0 +1,134 @@
+"""Passes over lazy rows that samplers make: one sum over chunks each."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesgmm._typing import Floats, Quadratics
+from bayesgmm.chunks import Chunks
+from bayesgmm.errors import InputError
+from bayesgmm.kernels.likelihood import log_likelihood_and_gradient
+from bayesgmm.kernels.sampled import sampled_pass
+
+
+def score(
+    chunks: Chunks, weights: Floats, means: Floats, cholesky: Floats
+) -> tuple[float, Floats, Floats, Floats]:
+    """Return the log-likelihood of all rows, and its gradient.
+
+    Within a chunk there is one thread: chunks are what schedulers share.
+
+    Parameters
+    ----------
+    chunks : Chunks
+        Without gaps.
+    weights, means, cholesky
+        As `bayesgmm.kernels.likelihood` takes them.
+
+    Returns
+    -------
+    log_likelihood : float
+    in_weights, in_means, in_cholesky : arrays like the parameters
+    """
+    total, *gradient = chunks.sum(_score_chunk, add_each, weights, means, cholesky)
+    return float(total), *gradient
+
+
+def _score_chunk(rows, weight, weights, means, cholesky):
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
+    weight = np.ones(1) if weight is None else np.asarray(weight, dtype=np.float64)
+    parameters = weights, means, cholesky
+    each, *gradient = log_likelihood_and_gradient(rows, weight, *parameters)
+    return each.sum(), *gradient
+
+
+def add_each(parts: list[tuple]) -> tuple[Any, ...]:
+    """Add up tuples of numbers and arrays, place by place."""
+    return tuple(np.sum(same, axis=0) for same in zip(*parts, strict=True))
+
+
+class Places(NamedTuple):
+    """Lazy rows that know which labels are theirs.
+
+    Attributes
+    ----------
+    chunks : Chunks
+        In the place of weights, what `draw_labels` needs to know of each chunk.
+    n_labels : int
+    """
+
+    chunks: Chunks
+    n_labels: int
+
+
+def find_places(chunks: Chunks) -> Places:
+    """Number the labels of all rows, as rows in memory number them.
+
+    Raises
+    ------
+    InputError
+        If weights are not whole numbers.
+    """
+    import dask.array as da
+
+    numbers = chunks.sum(_count_labels, _join_lists)
+    ends = np.cumsum([0, *numbers])
+    firsts = da.from_array(ends[:-1].astype(np.float64), chunks=1)
+    weight = chunks.sample_weight
+    if weight is not None:
+        sizes = tuple(size + 1 for size in weight.chunks[0])
+        firsts = da.map_blocks(_put_before, firsts, weight, chunks=(sizes,))
+    return Places(replace(chunks, sample_weight=firsts), int(ends[-1]))
+
+
+def _count_labels(rows, weight):
+    if weight is None:
+        return [len(rows)]
+    if (weight != np.round(weight)).any():
+        raise InputError(
+            "sample_weight",
+            "be whole numbers where each row has labels",
+            f"{weight[weight != np.round(weight)][0]:g}",
+            "Use `method='nuts'`, which takes any.",
+        )
+    return [weight.sum()]
+
+
+def _join_lists(parts):
+    return [each for part in parts for each in part]
+
+
+def _put_before(first, weight):
+    return np.concatenate([first, weight])
+
+
+def draw_labels(
+    chunks: Chunks, quadratics: Quadratics, key: np.uint64
+) -> tuple[float, Floats, Floats, Floats]:
+    """Draw a label for every row, and return the log-likelihood and their moments.
+
+    A label depends on the key and its place among all: rows in memory get the same.
+
+    Parameters
+    ----------
+    chunks : Chunks
+        Those of `find_places`.
+    quadratics : Quadratics
+    key : uint64
+        Of the sweep.
+
+    Returns
+    -------
+    log_likelihood : float
+    counts, sums, outer_products : arrays
+        As of `bayesgmm.kernels.sampled.sampled_pass`.
+    """
+    total, *moments = chunks.sum(_draw_chunk, add_each, quadratics, key)
+    return float(total), *moments
+
+
+def _draw_chunk(rows, told, quadratics, key):
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
+    first, repeats = np.int64(told[0]), np.ascontiguousarray(told[1:])
+    return sampled_pass(rows, repeats, first, *quadratics, key)
