@@ -74,7 +74,7 @@ def find_places(chunks: Chunks) -> Places:
 
     numbers = chunks.sum(_count_labels, _join_lists)
     ends = np.cumsum([0, *numbers])
-    firsts = da.from_array(ends[:-1].astype(np.float64), chunks=1)
+    firsts = da.from_array(ends[:-1].astype(np.float64), chunks=1)  # pyright: ignore[reportArgumentType]
     weight = chunks.sample_weight
     if weight is not None:
         sizes = tuple(size + 1 for size in weight.chunks[0])
@@ -131,4 +131,5 @@ def draw_labels(
 def _draw_chunk(rows, told, quadratics, key):
     rows = np.ascontiguousarray(rows, dtype=np.float64)
     first, repeats = np.int64(told[0]), np.ascontiguousarray(told[1:])
-    return sampled_pass(rows, repeats, first, *quadratics, key)
+    offsets, means, upper = quadratics
+    return sampled_pass(rows, repeats, first, offsets, means, upper, key)

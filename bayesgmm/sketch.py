@@ -37,9 +37,7 @@ class Sketch:
     sample_weight: Floats | None
 
 
-def sketch(
-    X: Any, sample_weight: Any = None, kind: WeightKind | None = None
-) -> Sketch:
+def sketch(X: Any, sample_weight: Any = None, kind: WeightKind | None = None) -> Sketch:
     """Read lazy rows twice: all of them for their moments, and a sample to keep.
 
     Parameters
