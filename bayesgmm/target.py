@@ -25,7 +25,8 @@ from bayesgmm.known_labels import check_labels, interchangeable
 from bayesgmm.noise import Noise, check_noise, find_box, refuse_noise_and_gaps
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.patterns import Groups, group_rows
-from bayesgmm.priors import LogNormalLKJ, Priors, default_priors, sketched_priors
+from bayesgmm.priors import LogNormalLKJ, Priors, default_priors
+from bayesgmm.priors.presets import sketched_priors
 from bayesgmm.sketch import Sketch, refuse_gaps, sketch
 from bayesgmm.validation import (
     MISSING,

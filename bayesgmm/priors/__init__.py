@@ -8,7 +8,7 @@ from bayesgmm.priors.covariances import (
 )
 from bayesgmm.priors.hyper import FDistribution, Gamma
 from bayesgmm.priors.means import NormalGammaMeans, NormalMeans, ScaledNormalMeans
-from bayesgmm.priors.presets import default_priors, sketched_priors
+from bayesgmm.priors.presets import default_priors
 from bayesgmm.priors.simulation import PriorSimulation
 from bayesgmm.priors.sizes import (
     BetaNegativeBinomialSizes,
@@ -36,5 +36,4 @@ __all__ = [
     "StickBreaking",
     "UniformSizes",
     "default_priors",
-    "sketched_priors",
 ]
