@@ -7,6 +7,7 @@ rows with missing values (NaN) the observed ones count.
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import entr
@@ -20,6 +21,23 @@ from bayesgmm.parameters import MixtureParameters
 BLOCK = 8192
 
 
+class Sums(NamedTuple):
+    """Sums over rows of which all criteria are made, of each of some mixtures.
+
+    Attributes
+    ----------
+    log_likelihood : array of shape (n_mixtures,)
+    log_surest : array of shape (n_mixtures,)
+        Of the log-probabilities of the rows' likeliest labels.
+    entropy : array of shape (n_mixtures,)
+        ``-sum_nk r_nk log r_nk``: how much components overlap, in nats.
+    """
+
+    log_likelihood: Floats
+    log_surest: Floats
+    entropy: Floats
+
+
 def bic(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -> float:
     """Return -2 log-likelihood + n_parameters log(n).
 
@@ -28,9 +46,8 @@ def bic(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -
     .. [1] G. Schwarz (1978), Estimating the dimension of a model, Annals of Statistics
        6:461-464.
     """
-    n = len(X) if sample_weight is None else float(sample_weight.sum())
-    deviance = -2 * log_likelihood(parameters, X, sample_weight)
-    return deviance + parameters.n_parameters * float(np.log(n))
+    value = log_likelihood(parameters, X, sample_weight)
+    return _penalise(value, parameters, np.log(_count(X, sample_weight)))
 
 
 def aic(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -> float:
@@ -41,8 +58,7 @@ def aic(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -
     .. [1] H. Akaike (1974), A new look at the statistical model identification, IEEE
        Transactions on Automatic Control 19:716-723.
     """
-    deviance = -2 * log_likelihood(parameters, X, sample_weight)
-    return deviance + 2 * parameters.n_parameters
+    return _penalise(log_likelihood(parameters, X, sample_weight), parameters, 2.0)
 
 
 def icl(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -> float:
@@ -59,29 +75,15 @@ def icl(parameters: MixtureParameters, X, sample_weight: Floats | None = None) -
     return bic(parameters, X, sample_weight) - 2 * doubt
 
 
-def entropy(
-    parameters: MixtureParameters, X, sample_weight: Floats | None = None
-) -> float:
-    """Return ``-sum_nk r_nk log r_nk``: how much components overlap, in nats."""
-    return _sum_blocks(parameters, X, sample_weight, _entropy_rows)
-
-
-def nec(
-    parameters: MixtureParameters,
-    X,
-    sample_weight: Floats | None = None,
-    *,
-    of_one: float,
-) -> float:
+def nec(n_components: int, entropy: float, added: float) -> float:
     """Return the entropy over what the components add to the log-likelihood.
 
     Parameters
     ----------
-    parameters : MixtureParameters
-    X : array of shape (n_observations, n_features)
-    sample_weight : array of shape (n_observations,), optional
-    of_one : float
-        Log-likelihood of one component of the same family.
+    n_components : int
+    entropy : float
+    added : float
+        To the log-likelihood of one component of the same family.
 
     Returns
     -------
@@ -97,11 +99,42 @@ def nec(
        criterion for assessing the number of clusters in a mixture model, Pattern
        Recognition Letters 20:267-272.
     """
-    if parameters.n_components == 1:
+    if n_components == 1:
         return 1.0
-    added = log_likelihood(parameters, X, sample_weight) - of_one
-    doubt = entropy(parameters, X, sample_weight)
-    return doubt / added if added > 0 else float("nan")
+    return entropy / added if added > 0 else float("nan")
+
+
+def all_criteria(
+    parameters: MixtureParameters, n: float, sums: Sums, of_one: float
+) -> dict[str, float]:
+    """Return every criterion by name.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    n : float
+        Observations.
+    sums : Sums
+        Of this mixture alone.
+    of_one : float
+        Log-likelihood of one component of the same family.
+    """
+    value, surest, entropy = map(float, sums)
+    bic = _penalise(value, parameters, np.log(n))
+    return {
+        "bic": bic,
+        "aic": _penalise(value, parameters, 2.0),
+        "icl": bic - 2 * surest,
+        "nec": nec(parameters.n_components, entropy, value - of_one),
+    }
+
+
+def _penalise(log_likelihood, parameters, price) -> float:
+    return -2 * log_likelihood + parameters.n_parameters * float(price)
+
+
+def _count(X, sample_weight):
+    return len(X) if sample_weight is None else float(sample_weight.sum())
 
 
 def _over_chunks[T](summed: Callable[..., T]) -> Callable[..., T]:
@@ -152,6 +185,30 @@ def log_likelihoods(
             for each in mixtures
         ]
     )
+
+
+def sum_rows(
+    mixtures: Sequence[MixtureParameters], X, sample_weight: Floats | None = None
+) -> Sums:
+    """Return the sums over rows of which the criteria of many mixtures are made.
+
+    Parameters
+    ----------
+    mixtures, X, sample_weight
+        As of `log_likelihoods`.
+    """
+    return Sums(*_sum_rows(mixtures, X, sample_weight))
+
+
+@_over_chunks
+def _sum_rows(mixtures, X, sample_weight):
+    """Return `Sums` as an array, which adds up."""
+    of_rows = _log_surest, _entropy_rows
+    overlaps = [
+        [_sum_blocks(each, X, sample_weight, one) for each in mixtures]
+        for one in of_rows
+    ]
+    return np.array([log_likelihoods(mixtures, X, sample_weight), *overlaps])
 
 
 @_over_chunks

@@ -108,7 +108,7 @@ def _find_starts(settings, chunks, checkpoint):
 
 
 def _search_sample(settings, chunks):
-    table, weight = chunks.take(_choose_rows(chunks.n_observations, settings))
+    table, weight = chunks.take(choose_rows(len(chunks), settings.random_state))
     small = build_objective(settings, table, weight, floored=True)
     if numbers_components(settings):
         return list(find_starts(settings, small, table, weight))
@@ -118,10 +118,10 @@ def _search_sample(settings, chunks):
     return optima or [found.best.parameters]
 
 
-def _choose_rows(n_rows: int, settings: Any) -> Ints:
+def choose_rows(n_rows: int, random_state: Any) -> Ints:
     """Choose rows by their numbers, so that chunks make no difference."""
     if n_rows <= SAMPLE_ROWS:
         return np.arange(n_rows)
-    seed = check_random_state(settings.random_state).randint(2**32, dtype=np.uint32)
+    seed = check_random_state(random_state).randint(2**32, dtype=np.uint32)
     random = np.random.default_rng(int(seed))
     return np.sort(random.choice(n_rows, SAMPLE_ROWS, replace=False, shuffle=False))

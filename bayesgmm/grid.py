@@ -1,8 +1,8 @@
 """What a selection searches: rows, sizes and families; and the search of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from bayesgmm.arguments import check_count
 from bayesgmm.candidates import Partitions
 from bayesgmm.compression import compress, one_by_one
 from bayesgmm.covariances import covariance_family
+from bayesgmm.criteria import Sums, sum_rows
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
 from bayesgmm.fitting import build_objective
+from bayesgmm.initialise import Overall
 from bayesgmm.observations import Complete
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.search import Cell, search_grid
 from bayesgmm.validation import Table, check_sample_weight, check_table
 
@@ -23,6 +26,32 @@ ALL = (
     *("VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"),
 )
 ALL_OF_ONE_FEATURE = ("E", "V")
+
+
+class Searched(Protocol):
+    """What is asked of a grid, whether its rows are in memory or lazy."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]: ...
+
+    @property
+    def families(self) -> tuple[str, ...]: ...
+
+    @property
+    def n_observations(self) -> float: ...
+
+    @property
+    def overall(self) -> Overall: ...
+
+    def __len__(self) -> int: ...
+
+    def search(self, seed: int) -> Iterator[Cell]: ...
+
+    def sum_rows(self, mixtures: Sequence[MixtureParameters]) -> Sums: ...
+
+    def fit(self, cell: Cell) -> GaussianMixture: ...
+
+    def resample(self, random: np.random.Generator) -> "Searched": ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +97,11 @@ class Grid:
     def rows(self) -> Complete:
         return Complete(self.table.values, self.sample_weight)
 
+    @property
+    def overall(self) -> Overall:
+        """Moments of all rows."""
+        return Overall.of(self.table.values, self.sample_weight)
+
     def search(self, seed: int) -> Iterator[Cell]:
         """Yield the cells, sizes ascending and simple families first."""
         rows = compress(self.rows)
@@ -82,22 +116,48 @@ class Grid:
         """Return the same grid for some of the rows, with these weights."""
         return replace(self, table=self.table.take(rows), sample_weight=sample_weight)
 
+    def take_weighted(self) -> "Grid":
+        """Return the grid without rows of weight zero."""
+        weight = self.sample_weight
+        if weight is None or weight.all():
+            return self
+        rows = np.flatnonzero(weight)
+        return self.take(rows, weight[rows])
+
     def fit(self, cell: Cell) -> GaussianMixture:
         """Return an estimator fitted where the cell ended."""
-        mixture = cell.parameters
-        assert mixture is not None
-        starts = {
-            "weights_init": mixture.weights,
-            "means_init": mixture.means,
-            "precisions_init": mixture.family.compact(mixture.precisions),
-        }
-        em = GaussianMixture(cell.n_components, covariance_type=cell.covariance_type)
-        em.set_params(**starts).fit(self.table, sample_weight=self.sample_weight)
-        return em.set_params(**dict.fromkeys(starts))
+        return fit_from(cell, self.table, self.sample_weight)
+
+    def sum_rows(self, mixtures: Sequence[MixtureParameters]) -> Sums:
+        """Return what the criteria of mixtures are made of."""
+        rows = one_by_one(compress(self.rows))
+        return sum_rows(mixtures, rows.X, rows.sample_weight)
+
+    def resample(self, random: np.random.Generator) -> "Grid":
+        """Draw as many rows with replacement: how often each was is its weight."""
+        n = self.table.n_observations
+        times = random.multinomial(n, np.full(n, 1 / n))
+        rows = np.flatnonzero(times)
+        weight = 1.0 if self.sample_weight is None else self.sample_weight[rows]
+        return self.take(rows, np.asarray(times[rows] * weight, np.float64))
 
     def _objective(self, family):
         settings = GaussianMixture(self.sizes[-1], covariance_type=family)
         return build_objective(settings, self.table, self.sample_weight)
+
+
+def fit_from(cell: Cell, X: Any, sample_weight: Any) -> GaussianMixture:
+    """Return an estimator fitted to rows, perhaps lazy, from where a cell ended."""
+    mixture = cell.parameters
+    assert mixture is not None
+    starts = {
+        "weights_init": mixture.weights,
+        "means_init": mixture.means,
+        "precisions_init": mixture.family.compact(mixture.precisions),
+    }
+    em = GaussianMixture(cell.n_components, covariance_type=cell.covariance_type)
+    em.set_params(**starts).fit(X, sample_weight=sample_weight)
+    return em.set_params(**dict.fromkeys(starts))
 
 
 def check_sizes(n_components: Any) -> tuple[int, ...]:
@@ -132,6 +192,12 @@ def check_families(covariance_type: Any, n_features) -> tuple[str, ...]:
     return names
 
 
+def check_n_jobs(n_jobs: Any) -> None:
+    """Refuse what is no number of processes."""
+    if n_jobs is not None and n_jobs != -1:
+        check_count("n_jobs", n_jobs)
+
+
 def check_grid(
     X, n_components, covariance_type, n_init, sample_weight=None, n_folds=2, n_jobs=None
 ) -> Grid:
@@ -142,10 +208,6 @@ def check_grid(
     families = check_families(covariance_type, table.n_features)
     weight = check_sample_weight(sample_weight, table.n_observations)
     n_folds = check_count("n_folds", n_folds, at_least=2)
-    if n_jobs is not None and n_jobs != -1:
-        check_count("n_jobs", n_jobs)
+    check_n_jobs(n_jobs)
     grid = Grid(table, weight, sizes, families, n_init, n_folds, n_jobs)
-    if weight is None or weight.all():
-        return grid
-    rows = np.flatnonzero(weight)
-    return grid.take(rows, weight[rows])
+    return grid.take_weighted()

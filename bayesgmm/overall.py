@@ -83,6 +83,12 @@ def find_overall_with_gaps(
     return Overall(end.means[0], end.covariances[0], n)
 
 
+def one_component(overall: Overall, family: CovarianceFamily) -> MixtureParameters:
+    """Return one component of a family, at the maximum of its likelihood."""
+    covariances = family.estimate(overall.covariance[None], np.ones(1))
+    return _one(overall.mean, covariances[0], family.name)
+
+
 def fill_gaps(
     X: Floats, sample_weight: Floats | None, reference: Floats, family: CovarianceFamily
 ) -> Floats:

@@ -48,14 +48,31 @@ def race(
         runs[place] = (_go_on(objective, run, LONGER), origin)
     ended: list[Winner] = []
     for run, origin in _best_first(runs)[:MOST_ENDS]:
-        run = _go_on(objective, run, MAX_ITER)
-        if run.status is Status.COLLAPSED or run.objective < _just_below(bound):
+        winner = _admit(objective, _go_on(objective, run, MAX_ITER), origin, bound)
+        if winner is None:
             continue
-        spurious = is_spurious(run, objective.observations.n_rows)
-        ended.append(Winner(run, origin, spurious))
-        if not spurious:
+        ended.append(winner)
+        if not winner.spurious:
             break
-    return max(ended, key=lambda w: (not w.spurious, w.run.objective), default=None)
+    return best_of(ended)
+
+
+def run_alone(objective: Objective, candidate: Candidate, bound: float):
+    """Return the run from one candidate; None where `race` would not take it."""
+    run = _run(objective, candidate.start, MAX_ITER)
+    return _admit(objective, run, candidate.origin, bound)
+
+
+def best_of(winners: Iterable[Winner | None]) -> Winner | None:
+    """Return the highest of the winners, a spurious one if there is no other."""
+    known = [each for each in winners if each is not None]
+    return max(known, key=lambda w: (not w.spurious, w.run.objective), default=None)
+
+
+def _admit(objective, run, origin, bound):
+    if run.status is Status.COLLAPSED or run.objective < _just_below(bound):
+        return None
+    return Winner(run, origin, is_spurious(run, objective.observations.n_rows))
 
 
 def _best_first(runs):

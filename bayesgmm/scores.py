@@ -5,13 +5,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from bayesgmm import criteria
-from bayesgmm.compression import compress, one_by_one
 from bayesgmm.covariances import covariance_family
+from bayesgmm.criteria import Sums, all_criteria
 from bayesgmm.em import Status
-from bayesgmm.grid import Grid
+from bayesgmm.grid import Grid, Searched
 from bayesgmm.held_out import held_out_deviance
-from bayesgmm.initialise import start_from_labels
+from bayesgmm.overall import one_component
 from bayesgmm.progress import track
 from bayesgmm.search import Cell
 
@@ -28,43 +27,53 @@ KEY = ["n_components", "covariance_type"]
 
 
 def judge(
-    grid: Grid, criterion: str, seed: int, progress: bool = False
+    grid: Searched, criterion: str, seed: int, progress: bool = False
 ) -> tuple[dict[tuple[int, str], Cell], pd.DataFrame]:
     """Search a grid; return the cells, sizes ascending, and a table of one row each."""
     found = track(grid.search(seed), len(grid), "Fitting mixtures", progress)
     cells = {(cell.n_components, cell.covariance_type): cell for cell in found}
     cells = {key: cells[key] for key in product(grid.sizes, grid.families)}
-    rows = one_by_one(compress(grid.rows))
-    table = pd.DataFrame([_row(cell, rows) for cell in cells.values()])
+    scores, n_features = _score(grid, cells), len(grid.overall.mean)
+    rows = (_row(cell, scores.get(key), n_features) for key, cell in cells.items())
+    table = pd.DataFrame(rows)
     if criterion == "cv":
+        assert isinstance(grid, Grid)
         deviance = held_out_deviance(grid, seed, progress)
         held_out = [deviance[key] for key in cells]
         table.insert(list(table).index("nec") + 1, "cv", held_out)
     return cells, table.rename_axis(columns=f"criteria: {LOWER}")
 
 
-def _row(cell, rows):
-    usable = cell.status is not Status.COLLAPSED
-    values = _criteria(cell.parameters, rows) if usable else dict.fromkeys(_SIMPLE)
+def _score(grid, cells):
+    """Return the criteria of the cells that did not collapse, from one pass."""
+    usable = {
+        key: cell.parameters
+        for key, cell in cells.items()
+        if cell.status is not Status.COLLAPSED
+    }
+    families = {mixture.family.name: mixture.family for mixture in usable.values()}
+    ones = [one_component(grid.overall, family) for family in families.values()]
+    sums, n = grid.sum_rows([*usable.values(), *ones]), grid.n_observations
+    of_one = dict(zip(families, sums.log_likelihood[len(usable) :], strict=True))
+    each = map(Sums._make, np.transpose(sums))
+    return {
+        key: all_criteria(mixture, n, own, of_one[mixture.family.name])
+        for (key, mixture), own in zip(usable.items(), each, strict=False)
+    }
+
+
+def _row(cell, values, n_features):
+    values = dict.fromkeys(_SIMPLE, np.nan) if values is None else values
     return {
         "n_components": cell.n_components,
         "covariance_type": cell.covariance_type,
         "log_likelihood": cell.log_likelihood,
-        "n_parameters": _n_parameters(cell, rows.X.shape[1]),
-        **{name: np.nan if value is None else value for name, value in values.items()},
+        "n_parameters": _n_parameters(cell, n_features),
+        **values,
         "status": cell.status.name.lower(),
         "spurious": cell.spurious,
         "start": cell.start,
     }
-
-
-def _criteria(mixture, rows):
-    data = rows.X, rows.sample_weight
-    values = {name: getattr(criteria, name)(mixture, *data) for name in _SIMPLE[:3]}
-    together = np.zeros(len(rows.X), dtype=np.intp)
-    one = start_from_labels(data[0], together, 1, mixture.family, data[1])
-    of_one = criteria.log_likelihood(one, *data)
-    return values | {"nec": criteria.nec(mixture, *data, of_one=of_one)}
 
 
 def _n_parameters(cell, n_features):

@@ -5,7 +5,7 @@ written twice one of every larger size. EM goes on from there and never down: a 
 the grid ends no lower than the cells it contains.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +24,7 @@ from bayesgmm.contains import freedom, largest_within, simple_first
 from bayesgmm.covariances import covariance_family
 from bayesgmm.em import Status
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.race import race
+from bayesgmm.race import best_of, race, run_alone
 from bayesgmm.steps import Objective
 
 
@@ -93,28 +93,41 @@ class Task:
         )
         return max(contained, key=lambda cell: cell.log_likelihood, default=None)
 
+    @property
+    def bound(self) -> float:
+        """What the fit of this cell has at least."""
+        best = self.largest_contained
+        return -np.inf if best is None else best.log_likelihood
+
 
 def search_grid(
     objectives: Mapping[str, Objective],
     sizes: Sequence[int],
-    partitions: Partitions,
+    partitions: Partitions | None,
     n_jobs: int | None = None,
+    *,
+    fit: "Callable[[Objective, Task], Cell] | None" = None,
 ) -> Iterator[Cell]:
     """Fit every size with every family, each after all that it contains.
 
     Parameters
     ----------
     objectives : dict of Objective
-        By family, of complete rows.
+        By family, of complete rows, perhaps lazy.
     sizes : sequence of int
         Numbers of components, ascending.
-    partitions : Partitions
+    partitions : Partitions, optional
+        Where fits begin, beside the models that they contain.
     n_jobs : int, optional
         Processes; by default this one. The fits are the same.
+    fit : callable, optional
+        What fits a cell, by default `fit_cell`.
     """
     found: dict[tuple[int | None, str], Cell] = {}
     names = simple_first(objectives)
-    parts = {size: tuple(partitions.into(size)) for size in sizes}
+    into = partitions.into if partitions is not None else lambda size: ()  # noqa: ARG005
+    parts = {size: tuple(into(size)) for size in sizes}
+    fit = fit_cell if fit is None else fit
     smaller = dict(zip(sizes, [None, *sizes], strict=False))
 
     def task(size, name):
@@ -125,7 +138,7 @@ def search_grid(
     run = Parallel(n_jobs, return_as="generator")
     for wave in _waves(sizes, names):
         tasks = [(objectives[name], task(size, name)) for size, name in wave]
-        for cell in run(delayed(fit_cell)(*each) for each in tasks):
+        for cell in run(delayed(fit)(*each) for each in tasks):
             assert isinstance(cell, Cell)
             if cell.parameters is not None:
                 found[cell.n_components, cell.covariance_type] = cell
@@ -143,11 +156,39 @@ def _waves(sizes, names):
 
 def fit_cell(objective: Objective, task: Task) -> Cell:
     """Race all candidates, and keep what is not below the models within the cell."""
-    best = task.largest_contained
-    bound = -np.inf if best is None else best.log_likelihood
-    winner = race(objective, _candidates(objective, task), bound)
+    return _to_cell(race(objective, _candidates(objective, task), task.bound), task)
+
+
+def refine_cell(
+    found: Mapping[tuple[int, str], Cell], objective: Objective, task: Task
+) -> Cell:
+    """Run what a search of a sample found on all rows.
+
+    Where that ends below the models within the cell, or on too few rows, these are
+    candidates too.
+
+    Parameters
+    ----------
+    found : dict of Cell
+        By size and family, of the sample.
+    objective : Objective
+        Of all rows.
+    task : Task
+    """
+    cell = found[task.n_components, task.covariance_type]
+    winner = None
+    if cell.status is not Status.COLLAPSED and cell.parameters is not None:
+        candidate = Candidate(cell.parameters, cell.start)
+        winner = run_alone(objective, candidate, task.bound)
+    if winner is None or winner.spurious:
+        others = race(objective, _candidates(objective, task), task.bound)
+        winner = best_of([winner, others])
+    return _to_cell(winner, task)
+
+
+def _to_cell(winner, task) -> Cell:
     if winner is None:
-        return _hold(best, task)
+        return _hold(task.largest_contained, task)
     run = winner.run.largest_first()
     return Cell(
         task.n_components,
@@ -161,13 +202,14 @@ def fit_cell(objective: Objective, task: Task) -> Cell:
 
 
 def _candidates(objective, task) -> Iterator[Candidate]:
-    size, rows = task.n_components, one_by_one(objective.observations)
+    size = task.n_components
     for cell in task.within:
         yield cell.as_member(task.covariance_type)
     if task.smaller is not None:
         yield from splits(task.smaller.parameters, objective, size)
     family = covariance_family(task.covariance_type)
     for partition in task.partitions:
+        rows = one_by_one(objective.observations)
         yield from from_partition(rows, partition, size, family)
 
 

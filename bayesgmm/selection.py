@@ -8,10 +8,12 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count
+from bayesgmm.chunks import is_chunked
 from bayesgmm.em import Status
 from bayesgmm.errors import InputError
 from bayesgmm.estimator import GaussianMixture
-from bayesgmm.grid import Grid, check_grid
+from bayesgmm.grid import Searched, check_grid
+from bayesgmm.grid_chunks import check_chunked_grid
 from bayesgmm.scores import CRITERIA, KEY, LOWER, judge, pivot, rank
 from bayesgmm.search import Cell
 from bayesgmm.stability import count_choices
@@ -37,7 +39,7 @@ class Selection:
         Fitted. None if every fit of the grid collapsed.
     cells : dict of Cell
         The fits, by number of components and family.
-    grid : Grid
+    grid : Searched
         The data and what was searched.
     seed : int
         Of the search.
@@ -47,7 +49,7 @@ class Selection:
     criterion: str
     best: GaussianMixture | None
     cells: dict[tuple[int, str], Cell]
-    grid: Grid
+    grid: Searched
     seed: int
 
     def choose(self, criterion: str) -> tuple[int, str] | None:
@@ -127,7 +129,7 @@ class Selection:
         resample : bool
             Whether each repeat draws as many rows with replacement (the bootstrap: how
             the choice depends on the sample), or only searches with another seed (how
-            it depends on chance in the starts).
+            it depends on chance in the starts). Lazy rows are not drawn again.
         progress : bool
             Show a progress bar.
 
@@ -210,6 +212,7 @@ def select(
     Parameters
     ----------
     X : array-like or data frame of shape (n_observations, n_features)
+        Lazy ones (Dask) are searched on a sample; see Notes.
     n_components : int or iterable of int
     covariance_type : str or iterable of str
         "all" for mclust's fourteen families (two for one feature), or names as in
@@ -250,6 +253,11 @@ def select(
     A spurious fit is chosen only if there is no other; of equal values the one with
     fewer parameters. NEC is 1 for one component.
 
+    Of lazy rows a sample of 100,000 is searched. What it found is then run on all rows
+    cell by cell, small and simple ones first, in one pass a step; a cell that ends
+    below one that it contains begins there. All numbers of the table are those of all
+    rows, and the criteria take one pass for the whole grid. "cv" is refused.
+
     References
     ----------
     .. [1] C. Fraley, A. E. Raftery (2002), Model-based clustering, discriminant
@@ -264,11 +272,24 @@ def select(
     (3, 'EEE')
     """
     check_choice("criterion", criterion, CRITERIA)
-    grid = check_grid(
-        X, n_components, covariance_type, n_init, sample_weight, n_folds, n_jobs
-    )
+    searched = X, n_components, covariance_type, n_init, sample_weight
+    if is_chunked(X):
+        _refuse_folds(criterion)
+        grid = check_chunked_grid(*searched, n_jobs)
+    else:
+        grid = check_grid(*searched, n_folds, n_jobs)
     seed = int(check_random_state(random_state).randint(2**31))
     cells, table = judge(grid, criterion, seed, progress)
     ranked = rank(table, criterion)
     best = None if ranked.empty else grid.fit(cells[tuple(ranked[KEY].iloc[0])])
     return Selection(table, criterion, best, cells, grid, seed)
+
+
+def _refuse_folds(criterion):
+    if criterion == "cv":
+        raise InputError(
+            "criterion",
+            "be another than 'cv' for lazy data",
+            "'cv'",
+            "Choose 'bic' or 'icl', or select on a sample, `X[:100_000].compute()`.",
+        )

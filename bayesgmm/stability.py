@@ -5,13 +5,13 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from bayesgmm.grid import Grid
+from bayesgmm.grid import Searched
 from bayesgmm.progress import track
 from bayesgmm.scores import KEY, judge, rank
 
 
 def count_choices(
-    grid: Grid,
+    grid: Searched,
     criterion: str,
     n_repeats: int,
     seed: int,
@@ -32,15 +32,6 @@ def _choose(grid, criterion, stream, resample):
     rng = np.random.default_rng(stream)
     seed = int(rng.integers(2**31))
     if resample:
-        grid = _resample(grid, rng)
+        grid = grid.resample(rng)
     ranked = rank(judge(grid, criterion, seed)[1], criterion)
     return None if ranked.empty else tuple(ranked[KEY].iloc[0])
-
-
-def _resample(grid, rng):
-    """Draw as many rows with replacement: how often each was drawn is its weight."""
-    n = grid.table.n_observations
-    times = rng.multinomial(n, np.full(n, 1 / n))
-    rows = np.flatnonzero(times)
-    weight = 1.0 if grid.sample_weight is None else grid.sample_weight[rows]
-    return grid.take(rows, times[rows] * weight)

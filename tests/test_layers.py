@@ -123,6 +123,7 @@ ROWS = {
         "fitted",
         "geotiff",
         "grid",
+        "grid_chunks",
         "held_out",
         "interchange",
         "lrt",

@@ -1,0 +1,137 @@
+"""What is said of lazy rows is what is said of the same rows in memory."""
+
+from dataclasses import replace
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import multivariate_normal
+
+import bayesgmm as bg
+from bayesgmm import fitting_chunks
+from bayesgmm.em import Status
+from bayesgmm.errors import InputError
+from bayesgmm.grid_chunks import check_chunked_grid
+from bayesgmm.search import Cell, Task, refine_cell
+
+N = 1200
+FEATURES = ["length", "width"]
+FAMILIES = ["EEE", "VVI", "VVV"]
+KEY = ["n_components", "covariance_type"]
+QUIET = {"random_state": 0, "progress": False}
+
+
+def draw(n=N):
+    rng = np.random.default_rng(0)
+    z = rng.choice(3, size=n, p=[0.5, 0.3, 0.2])
+    centres = np.array([[0.0, 0.0], [4.0, 1.0], [0.0, 6.0]])[z]
+    rows = centres + rng.normal(size=(n, 2)) * (1 + 0.2 * z[:, None])
+    return rows, z
+
+
+X, TRUTH = draw()
+WEIGHT = np.random.default_rng(1).integers(0, 4, size=N).astype(float)
+
+
+def lazily(values, rows=250):
+    return da.from_array(values, chunks=(rows, *values.shape[1:]))
+
+
+@pytest.fixture
+def few_in_sample(monkeypatch):
+    monkeypatch.setattr(fitting_chunks, "SAMPLE_ROWS", 400)
+
+
+# -- choosing ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weights"])
+def test_a_choice_among_rows_within_the_sample_is_that_in_memory(weight):
+    asked = {"n_components": [1, 2, 3], "covariance_type": FAMILIES, **QUIET}
+    whole = bg.select(X, sample_weight=weight, **asked)
+    lazy = bg.select(lazily(X), sample_weight=weight, **asked)
+    pd.testing.assert_frame_equal(lazy.table, whole.table, rtol=1e-8)
+    assert lazy.choose("bic") == whole.choose("bic")
+    np.testing.assert_allclose(lazy.best.means_, whole.best.means_, rtol=1e-8)
+    assert str(lazy) == str(whole)
+
+
+def log_joint(mixture, X):
+    parts = zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
+    return np.column_stack(
+        [np.log(w) + multivariate_normal(m, c).logpdf(X) for w, m, c in parts]
+    )
+
+
+@pytest.fixture(scope="module")
+def of_few():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting_chunks, "SAMPLE_ROWS", 400)
+        return bg.select(lazily(X), [1, 2, 3, 4], FAMILIES, **QUIET)
+
+
+def test_the_table_of_a_sample_tells_of_all_rows(of_few):
+    assert of_few.choose("bic") == (3, "VVI")
+    table, one = of_few.table.set_index(KEY), {}
+    for key, cell in sorted(of_few.cells.items()):
+        mixture, row = cell.parameters, table.loc[key]
+        joint = log_joint(mixture, X)
+        rows = np.logaddexp.reduce(joint, axis=1)
+        shares = np.exp(joint - rows[:, None])
+        value, penalty = rows.sum(), mixture.n_parameters
+        one.setdefault(key[1], value)
+        doubt = -(shares * np.log(np.maximum(shares, 1e-300))).sum()
+        nec = 1.0 if key[0] == 1 else doubt / (value - one[key[1]])
+        bic = -2 * value + penalty * np.log(N)
+        icl = bic - 2 * np.log(shares.max(axis=1)).sum()
+        expected = [value, penalty, bic, -2 * value + 2 * penalty, icl, nec]
+        names = ["log_likelihood", "n_parameters", "bic", "aic", "icl", "nec"]
+        np.testing.assert_allclose(row[names].astype(float), expected, rtol=1e-10)
+
+
+def test_no_cell_of_all_rows_is_below_what_it_contains(of_few):
+    found = of_few.table.pivot(index=KEY[0], columns=KEY[1], values="log_likelihood")
+    assert (np.diff(found, axis=0) > -1e-9).all()
+    assert (found["VVV"] >= found["EEE"]).all()
+    assert (found["VVV"] >= found["VVI"]).all()
+    assert (of_few.table["status"] == "converged").all()
+
+
+APART = X + 30.0 * np.array([[0, 0], [1, 0], [0, 1]])[TRUTH]
+
+
+def cell_from(family, means, status=Status.CONVERGED):
+    settings = {"covariance_type": family, "means_init": means}
+    em = bg.GaussianMixture(3, **settings).fit(APART)
+    found = em.parameters_, em.log_likelihood_
+    return Cell(3, family, *found, status, False, "k-means++")
+
+
+@pytest.mark.parametrize("status", [Status.CONVERGED, Status.COLLAPSED])
+def test_a_cell_that_falls_short_begins_where_one_within_it_ended(status):
+    truth = [APART[k == TRUTH].mean(axis=0) for k in range(3)]
+    good = cell_from("EEE", truth)
+    # Two components share a group, and one has two groups.
+    poor = cell_from("VVV", [truth[0] - 0.5, truth[0] + 0.5, (truth[1] + truth[2]) / 2])
+    assert poor.log_likelihood < good.log_likelihood - 100
+    objective = check_chunked_grid(lazily(APART), 3, "VVV", 0)._objective("VVV")
+    found = {(3, "VVV"): replace(poor, status=status)}
+    cell = refine_cell(found, objective, Task(3, "VVV", (good,), None, ()))
+    assert (cell.start, cell.status) == ("EEE, 3", Status.CONVERGED)
+    expected = cell_from("VVV", truth).log_likelihood
+    assert cell.log_likelihood == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("asked", "argument"),
+    [({"criterion": "cv"}, "criterion"), ({"n_jobs": 0}, "n_jobs")],
+)
+def test_what_needs_rows_in_memory_is_refused(asked, argument):
+    with pytest.raises(InputError, match=argument):
+        bg.select(lazily(X), [1], ["EEE"], **asked, **QUIET)
+
+
+def test_repeats_of_a_choice(of_few):
+    with pytest.raises(InputError, match="`resample` must be False for lazy data"):
+        of_few.stability(2, progress=False)
