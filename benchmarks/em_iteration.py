@@ -1,31 +1,28 @@
-"""One EM iteration with full covariances against scikit-learn.
+"""One EM iteration against scikit-learn.
 
-Run `python -m benchmarks.em_iteration`.
-
-Ours is the pass, the M-step and the new Cholesky factors; theirs is `_e_step` and
-`_m_step` of `GaussianMixture`, which contain the same work. Both start every time from
-the same parameters, on all cores, in turns, and medians are compared. The memory is
-what the peak of a fresh process grows by during our iteration.
+Full covariances; ours is the pass, the M-step and the new Cholesky factors, theirs
+`_e_step` and `_m_step` of `GaussianMixture`, which contain the same work. Both start
+every time from the same parameters, on all cores, and do iterations one after another
+for half a second at a time, in turns, with a pause between; medians of seven. The
+groups' means are drawn with the standard deviation in the column "spread", in units of
+the groups' own: the closer the groups, the more rows count in several of them. "Gap" is
+the most by which new means differ. The memory is what the peak of a fresh process grows
+by during one iteration of ours.
 """
 
-import argparse
-import platform
-import subprocess
-import sys
-import time
-from pathlib import Path
-from statistics import median
+from collections.abc import Iterator
 
-import numba
 import numpy as np
-import sklearn
 from sklearn.mixture import GaussianMixture
 
 from bayesgmm.covariances import covariance_family
 from bayesgmm.kernels.reduce import one_pass
-from bayesgmm.kernels.threads import available_cores
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.statistics import moments
+from benchmarks.asking import Setting
+from benchmarks.machine import in_fresh_process, peak, reset_peak, resident
+from benchmarks.results import Row, alone, by_time
+from benchmarks.timing import in_turns, seconds
 
 # observations, features, components; standard deviation of the groups' means in units
 # of the groups' own; how many times faster than scikit-learn to be
@@ -38,7 +35,8 @@ CASES = [
     (20_000, 64, 16, 0.3, 5),
 ]
 
-STRETCH = 0.5  # seconds of iterations, at least one
+QUICK = [(2_000, 2, 3, 1.5, 40)]
+ROUNDS = 7
 
 
 def make(n_observations, n_features, n_components, spread, seed=0):
@@ -72,20 +70,8 @@ def iterate_peer(X, peer, weights, means, precisions_cholesky):
     peer._m_step(X, log_responsibilities)
 
 
-def seconds(run):
-    """Return the mean seconds of iterations that follow one another, as in a fit."""
-    # Threads of BLAS spin for a while after their work: the other side's must be gone.
-    time.sleep(0.1)
-    start = time.perf_counter()
-    n_runs = 0
-    while n_runs == 0 or time.perf_counter() - start < STRETCH:
-        run()
-        n_runs += 1
-    return (time.perf_counter() - start) / n_runs
-
-
-def compare(n_observations, n_features, n_components, spread, rounds):
-    """Return median seconds of ours and of the peer, and the gap of the new means."""
+def compare_shape(n_observations, n_features, n_components, spread, rounds):
+    """Return seconds of ours and of the peer, and the gap of the new means."""
     shape = n_observations, n_features, n_components
     X, weights, means, covariances = make(*shape, spread)
     factors = invert_cholesky(covariances)
@@ -93,65 +79,42 @@ def compare(n_observations, n_features, n_components, spread, rounds):
     peer = GaussianMixture(n_components, covariance_type="full", reg_covar=0.0)
     iterate_peer(X, peer, weights, means, factors)
     gap = np.abs(iterate(X, quadratics).means - peer.means_).max()
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(seconds(lambda: iterate(X, quadratics)))
-        theirs.append(seconds(lambda: iterate_peer(X, peer, weights, means, factors)))
-    return median(ours), median(theirs), gap
+    ours, theirs = in_turns(
+        lambda: seconds(lambda: iterate(X, quadratics)),
+        lambda: seconds(lambda: iterate_peer(X, peer, weights, means, factors)),
+        rounds=rounds,
+    )
+    return ours, theirs, gap
 
 
-def grown_memory():
-    """Print the megabytes by which this process grows in one iteration."""
-    X, weights, means, covariances = make(*CASES[0][:4])
+def grown_memory(case):
+    """Return the megabytes by which this process grows in one iteration."""
+    X, weights, means, covariances = make(*case[:4])
     quadratics = build_quadratics(weights, means, invert_cholesky(covariances))
     iterate(X[:1000].copy(), quadratics)  # compiled code is not data
-    before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = resident()
+    reset_peak()
     iterate(X, quadratics)
-    print(memory("VmHWM") - before)
+    return peak() - before
 
 
-def memory(kind):
-    """Return megabytes of this process, as Linux counts them."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(x.split()[1]) for x in lines if x.startswith(kind)) / 1024
+def compare(setting: Setting) -> Iterator[Row]:
+    cases = QUICK if setting.quick else CASES
+    for n, d, k, spread, goal in cases:
+        rounds = 1 if setting.quick else ROUNDS
+        ours, theirs, gap = compare_shape(n, d, k, spread, rounds)
+        facts = {"spread": spread, "gap": f"{gap:.0e}"}
+        yield by_time(describe(n, d, k), setting.peer, ours, theirs, goal, **facts)
+    grown = in_fresh_process(grown_memory, cases[0])
+    yield alone(f"memory above the data, {cases[0][0]:,} rows", grown, "MB")
 
 
-def cpu_name():
-    """Return the processor's name, where Linux tells it."""
-    try:
-        with open("/proc/cpuinfo") as lines:
-            names = [line for line in lines if line.startswith("model name")]
-        return names[0].split(":")[1].strip()
-    except (OSError, IndexError):
-        return platform.processor()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--memory", action="store_true", help="measure memory only")
-    options = parser.parse_args()
-    if options.memory:
-        grown_memory()
-        return
-    print(
-        f"{cpu_name()}, {available_cores()} cores; Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, Numba {numba.__version__}, "
-        f"scikit-learn {sklearn.__version__}; medians of {options.rounds}"
-    )
-    print("observations features components spread ours ms sklearn ms ratio goal  gap")
-    for *shape, goal in CASES:
-        ours, theirs, gap = compare(*shape, options.rounds)
-        print(
-            "{:12d} {:8d} {:10d} {:6.1f}".format(*shape),
-            f"{ours * 1e3:7.1f} {theirs * 1e3:10.1f} {theirs / ours:5.1f} {goal:4d}",
-            f"{gap:6.0e}",
-        )
-    command = [sys.executable, "-m", "benchmarks.em_iteration", "--memory"]
-    grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    print(f"memory above the data at {CASES[0][0]} rows: {float(grown):.1f} MB")
+def describe(n_observations, n_features, n_components):
+    """Return what a table calls data of some shape."""
+    return f"{n_observations:,} x {n_features}, {n_components} components"
 
 
 if __name__ == "__main__":
-    main()
+    from benchmarks.command import run_script
+
+    run_script("em_iteration")

@@ -1,31 +1,32 @@
-"""Whole fits against scikit-learn: same start, same rule to stop, same tolerance.
-
-Run `python -m benchmarks.fit`.
+"""A whole fit against scikit-learn.
 
 Both begin at the same weights, means and precisions (`n_init=1`) and stop where a step
-adds less than `tol` to the mean log-likelihood. They run in turns; the first fit of a
-case, which for the first case reads the kernels from disk, is told apart.
+adds less than `tol` to the mean log-likelihood, so they take the same number of steps
+and end at the same place: "gap" is what our mean log-likelihood is above theirs. They
+run in turns, medians of three. "First" is our first fit of a case; for the very first
+one of a process the kernels are read from disk.
 """
 
-import argparse
-import platform
-import time
 import warnings
-from statistics import median
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
-import sklearn
 from sklearn.mixture import GaussianMixture as Peer
 
 from bayesgmm import GaussianMixture
-from bayesgmm.kernels.threads import available_cores
-from benchmarks.em_iteration import cpu_name, make
+from benchmarks.asking import Setting
+from benchmarks.em_iteration import describe, make
+from benchmarks.results import Row, by_time
+from benchmarks.timing import in_turns, timed
 
-# observations, features, components, spread of the groups' means
-CASES = [(100_000, 5, 5, 1.5), (1_000, 4, 3, 1.5)]
 TYPES = ["full", "tied", "diag", "spherical"]
-# scikit-learn's default, and one that comes near the maximum.
-TOLERANCES = [1e-3, 1e-6]
+LOOSE, TIGHT = 1e-3, 1e-6  # scikit-learn's default, and one near the maximum
+# observations, features, components, spread of the groups' means; tolerances
+CASES = [((100_000, 5, 5), 1.5, [LOOSE]), ((1_000, 4, 3), 1.5, [LOOSE, TIGHT])]
+QUICK = [((500, 2, 2), 1.5, [LOOSE])]
+ROUNDS = 3
+GOALS = {(100_000, "full", LOOSE): 10}
 
 
 def start_of(X, covariance_type, n_components):
@@ -45,60 +46,46 @@ def start_of(X, covariance_type, n_components):
     }
 
 
-def seconds(make_estimator, X):
-    """Return how long a fit takes, and the fit."""
-    time.sleep(0.1)  # the other side's threads spin for a while after their work
-    start = time.perf_counter()
-    estimator = make_estimator().fit(X)
-    return time.perf_counter() - start, estimator
+def compare_fits(X, settings, rounds):
+    """Return seconds of our first fit, of both by turns, and both last fits."""
+    last = {}
+
+    def run(make_estimator):
+        last[make_estimator], wall, _ = timed(make_estimator(**settings).fit, X)
+        return wall
+
+    first = run(GaussianMixture)
+    ours, theirs = in_turns(
+        lambda: run(GaussianMixture), lambda: run(Peer), rounds=rounds
+    )
+    return first, ours, theirs, last[GaussianMixture], last[Peer]
 
 
-def compare(X, covariance_type, n_components, tol, rounds):
-    """Return seconds of our first fit, medians of both, and both last fits."""
-    settings = start_of(X, covariance_type, n_components)
-    settings |= {"n_components": n_components, "covariance_type": covariance_type}
-    settings |= {"tol": tol, "max_iter": 1000, "n_init": 1, "reg_covar": 0.0}
-    first, _ = seconds(lambda: GaussianMixture(**settings), X)
-    ours, theirs = [], []
-    for _ in range(rounds):
-        time_taken, fit = seconds(lambda: GaussianMixture(**settings), X)
-        ours.append(time_taken)
-        time_taken, peer = seconds(lambda: Peer(**settings), X)
-        theirs.append(time_taken)
-    return first, median(ours), median(theirs), fit, peer
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
+def compare(setting: Setting) -> Iterator[Row]:
     warnings.simplefilter("ignore")
-    print(
-        f"{cpu_name()}, {available_cores()} cores; Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, scikit-learn {sklearn.__version__}; medians of "
-        f"{options.rounds}"
-    )
-    print(
-        "observations features components type      tol    steps  theirs first ms",
-        end="",
-    )
-    print("  ours ms sklearn ms ratio    gap")
-    for *shape, spread in CASES:
+    rounds = 1 if setting.quick else ROUNDS
+    for shape, spread, tolerances in QUICK if setting.quick else CASES:
         X, *_ = make(*shape, spread)
-        for covariance_type in TYPES:
-            for tol in TOLERANCES:
-                first, ours, theirs, fit, peer = compare(
-                    X, covariance_type, shape[2], tol, options.rounds
-                )
-                gap = fit.score(X) - peer.score(X)
-                print(
-                    "{:12d} {:8d} {:10d}".format(*shape),
-                    f"{covariance_type:9s} {tol:.0e}",
-                    f"{fit.n_iter_:6d} {peer.n_iter_:7d}",
-                    f"{first * 1e3:8.1f} {ours * 1e3:8.1f} {theirs * 1e3:10.1f}",
-                    f"{theirs / ours:5.1f} {gap:6.0e}",
-                )
+        for covariance_type, tol in product(TYPES, tolerances):
+            settings = start_of(X, covariance_type, shape[2])
+            settings |= {"n_components": shape[2], "covariance_type": covariance_type}
+            settings |= {"tol": tol, "max_iter": 1000, "n_init": 1, "reg_covar": 0.0}
+            first, ours, theirs, fit, peer = compare_fits(X, settings, rounds)
+            yield by_time(
+                describe(*shape),
+                setting.peer,
+                ours,
+                theirs,
+                GOALS.get((shape[0], covariance_type, tol)),
+                type=covariance_type,
+                tol=f"{tol:.0e}",
+                steps=f"{fit.n_iter_} and {peer.n_iter_}",
+                first=f"{first:.2g} s",
+                gap=f"{fit.score(X) - peer.score(X):.0e}",
+            )
 
 
 if __name__ == "__main__":
-    main()
+    from benchmarks.command import run_script
+
+    run_script("fit")

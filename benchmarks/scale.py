@@ -1,0 +1,80 @@
+"""Rows on disk: is the time of an iteration linear in rows, and memory bounded?
+
+Rows of 4 features of 8 overlapping groups are written to Zarr chunk by chunk, with
+Zarr's default codecs, and fitted by `GaussianMixture(8, ...).fit(da.from_zarr(...))` on
+Dask's threads. Plain EM from the same start for every size; every size has a process of
+its own, and memory is the most that it ever had, imports and kernels included. A fit is
+twelve steps, and before them a pass that checks the rows and one that takes a sample.
+An iteration is what a fit of twelve steps takes longer than one of two, over ten.
+"""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.asking import Setting
+from benchmarks.large_rows import CHUNK, N_COMPONENTS, N_FEATURES, on_disk, start, write
+from benchmarks.machine import in_fresh_process, peak
+from benchmarks.results import Row, alone
+from benchmarks.timing import timed
+
+SIZES, LARGE, QUICK = (10**6, 10**7), 10**8, 20_000
+FEW, MANY = 2, 12
+GOAL_GB = 4.0
+
+
+def fit(path, n_steps):
+    """Return a fit of so many steps of the rows on disk."""
+    import dask.array as da
+
+    import bayesgmm as bg
+
+    plan = {"tol": 0.0, "max_iter": n_steps, "n_init": 1, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not converge
+        return bg.GaussianMixture(N_COMPONENTS, **start(), **plan).fit(
+            da.from_zarr(str(path))
+        )
+
+
+def measure(path, small):
+    """Return seconds of few and many steps, steps made, and this process's MB."""
+    fit(small, FEW)  # kernels are read from disk
+    few, many = (timed(fit, path, n_steps) for n_steps in (FEW, MANY))
+    return few.wall, many.wall, many.result.n_iter_ - few.result.n_iter_, peak()
+
+
+def compare_size(folder: Path, n_rows: int) -> Row:
+    path, small = folder / f"{n_rows}.zarr", folder / "small.zarr"
+    write(small, QUICK)
+    write(path, n_rows)
+    few, many, steps, megabytes = in_fresh_process(measure, path, small)
+    step = (many - few) / steps
+    return alone(
+        f"{n_rows:,} x {N_FEATURES}, {N_COMPONENTS} components",
+        step,
+        **{
+            "a row": f"{1e9 * step / n_rows:.1f} ns",
+            f"fit of {MANY} steps": f"{many:.1f} s",
+            "memory": f"{megabytes / 1000:.2f} GB",
+            "its goal": f"{GOAL_GB:g} GB",
+            "on disk": f"{on_disk(path) / 1000:.2f} GB",
+            "chunk": f"{min(CHUNK, n_rows):,} rows",
+        },
+    )
+
+
+def compare(setting: Setting) -> Iterator[Row]:
+    sizes = (QUICK,) if setting.quick else SIZES + (LARGE,) * setting.large
+    with tempfile.TemporaryDirectory() as folder:
+        for n_rows in sizes:
+            yield compare_size(Path(folder), n_rows)
+            shutil.rmtree(Path(folder, f"{n_rows}.zarr"))
+
+
+if __name__ == "__main__":
+    from benchmarks.command import run_script
+
+    run_script("scale")
