@@ -37,12 +37,10 @@ def compare(setting: Setting) -> Iterator[Row]:
             gap = np.abs(new - ask()["means"]).max()
             ours, theirs = in_turns(
                 lambda: seconds(lambda: iterate(X, quadratics)),  # noqa: B023
-                lambda: ask()["seconds"],  # noqa: B023 (both are run in this turn)
+                lambda: ask()["seconds"],
                 rounds=rounds,
             )
-        yield by_time(
-            describe(*case[:3]), setting.peer, ours, theirs, gap=f"{gap:.0e}"
-        )
+        yield by_time(describe(*case[:3]), setting.peer, ours, theirs, gap=f"{gap:.0e}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ the process ever had, measured first.
 """
 
 import argparse
-import resource
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +23,7 @@ import xarray as xr
 import bayesgmm as bg
 from bayesgmm.partitions.losses import LOSSES
 from bayesgmm.relabel import METHODS
-from benchmarks.em_iteration import cpu_name
+from benchmarks.machine import cpu_name, peak
 
 N_COMPONENTS, N_FEATURES, N_CHAINS = 5, 2, 4
 N_ROUNDS = 3
@@ -104,7 +103,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     found = {name: measure(run) for name, run in similarity(quick).items()}
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    gigabytes = peak() / 1024
     for group in (partitions, relabelling):
         found |= {name: measure(run) for name, run in group(quick).items()}
     table = pd.DataFrame(found).T.assign(goal=pd.Series(GOALS))

@@ -47,9 +47,8 @@ def write(path: Path, n_rows: int, chunk: int = CHUNK, **how) -> None:
         return
     chunk = min(chunk, n_rows)
     sizes = tuple(min(chunk, n_rows - start) for start in range(0, n_rows, chunk))
-    array = da.map_blocks(
-        draw_chunk, n_rows, chunks=(sizes, (N_FEATURES,)), dtype=float, meta=np.empty((0, 0))
-    )
+    shapes, nothing = (sizes, (N_FEATURES,)), np.empty((0, 0))
+    array = da.map_blocks(draw_chunk, n_rows, chunks=shapes, dtype=float, meta=nothing)
     shape, chunks = (n_rows, N_FEATURES), (chunk, N_FEATURES)
     store = zarr.create_array(
         path, shape=shape, chunks=chunks, dtype=float, overwrite=True, **how
@@ -65,7 +64,7 @@ def on_disk(path: Path) -> float:
 
 def start():
     """Return the start of every fit: the truth, moved."""
-    weights, means, factors = truth()
+    _, means, factors = truth()
     covariances = factors @ np.swapaxes(factors, 1, 2)
     return {
         "weights_init": np.full(N_COMPONENTS, 1 / N_COMPONENTS),

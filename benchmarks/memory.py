@@ -10,10 +10,6 @@ they can have 4,000 draws where sampling makes few.
 """
 
 import argparse
-import os
-import resource
-import subprocess
-import sys
 import time
 import warnings
 
@@ -22,6 +18,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.errors import PosteriorWarning
+from benchmarks.machine import in_fresh_process, peak, resident
 
 N_ROWS, N_FEATURES, N_COMPONENTS, N_CHAINS, N_DRAWS = 1_000_000, 5, 5, 4, 1000
 GOAL_MB = 1000.0
@@ -80,18 +77,11 @@ def measure(step, n_rows, n_draws):
     before, begun = resident(), time.perf_counter()
     STEPS[step](X, n_draws)
     seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     print(
         f"{step:12s} {n_rows:9,d} rows {N_CHAINS * n_draws:6,d} draws "
-        f"{seconds:8.1f} s {peak - before:8.0f} MB (goal {GOAL_MB:.0f})",
+        f"{seconds:8.1f} s {peak() - before:8.0f} MB (goal {GOAL_MB:.0f})",
         flush=True,
     )
-
-
-def resident():
-    """Return the megabytes of this process that are in memory (Linux)."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def main():
@@ -102,13 +92,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="25 draws of each chain")
     options = parser.parse_args()
     n_draws = 25 if options.quick else options.draws
-    if options.step:
-        measure(options.step, options.rows, n_draws)
-        return
-    for step in STEPS:
-        command = [sys.executable, "-m", "benchmarks.memory", step]
-        sizes = ["--rows", str(options.rows), "--draws", str(n_draws)]
-        subprocess.run(command + sizes, check=True)
+    for step in [options.step] if options.step else STEPS:
+        in_fresh_process(measure, step, options.rows, n_draws)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ depends on what else runs; half the processor seconds is what two free cores nee
 """
 
 import argparse
-import resource
 import time
 
 import arviz_stats as az
 import numpy as np
 
 import bayesgmm as bg
+from benchmarks.machine import peak
 
 N_FEATURES = N_COMPONENTS = 5
 
@@ -48,11 +48,6 @@ def invariants(tree):
         "spread of means": ((means - whole[..., None, :]) ** 2).sum((-1, -2)),
         "log volumes": np.linalg.slogdet(covariances)[1].sum(-1),
     }
-
-
-def peak():
-    """Return the peak memory of this process in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main():

@@ -10,16 +10,17 @@ without gaps.
 
 import argparse
 import platform
-from statistics import median
+from functools import partial
 
 import numpy as np
 
 from bayesgmm.covariances import covariance_family
 from bayesgmm.incomplete import find_patterns, observe
-from bayesgmm.kernels.threads import available_cores
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.steps import Objective
-from benchmarks.em_iteration import cpu_name, make, seconds
+from benchmarks.em_iteration import make
+from benchmarks.machine import cores, cpu_name
+from benchmarks.timing import in_turns, seconds
 
 # observations, features, components, patterns
 CASES = [
@@ -54,11 +55,8 @@ def compare(n_observations, n_features, n_components, n_patterns, rounds):
     family = covariance_family("full")
     reference = family.estimate(np.cov(X.T)[None], np.ones(1))[0]
     objectives = [Objective(observe(rows), reference) for rows in (X, gaps)]
-    times = [[], []]
-    for _ in range(rounds):
-        for objective, found in zip(objectives, times, strict=True):
-            found.append(seconds(lambda objective=objective: objective.step(at)))
-    return median(times[0]), median(times[1])
+    whole, gappy = (partial(objective.step, at) for objective in objectives)
+    return in_turns(lambda: seconds(whole), lambda: seconds(gappy), rounds=rounds)
 
 
 def main():
@@ -66,7 +64,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     print(
-        f"{cpu_name()}, {available_cores()} cores; Python {platform.python_version()}, "
+        f"{cpu_name()}, {cores()} cores; Python {platform.python_version()}, "
         f"NumPy {np.__version__}; medians of {rounds}"
     )
     print("observations features components patterns complete ms  gaps ms ratio")

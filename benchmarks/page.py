@@ -14,10 +14,11 @@ HEAD = """\
 
     python -m benchmarks
 
-runs every comparison whose peer is installed and writes this page; `--only NAME` runs one
-of them. Ratios are how many times better ours is, of both sides in turns in one run: the
-same rows, and the same machine disturbed by the same. A peer can live in a Python of its
-own: `--pythons PATH`.
+runs every comparison whose peer is installed and writes this page; `--only NAME` runs
+some of them. Ratios are how many times better ours is, both sides in one run on the
+same rows, in turns where that is said. A peer can live in a Python of its own:
+`--pythons PATH`. Times alone are worth little where "load before" is not near zero:
+other work ran on the machine.
 """
 OTHERS = Path(__file__).with_name("others.md")
 """Figures of scripts that have no peer, kept by hand."""
@@ -80,7 +81,8 @@ def cells(row: Row) -> list[str]:
     """Return a row as it is printed."""
     facts = [f"{name} {value}" for name, value in row.facts.items()]
     ours, theirs = amount(row.ours, row.unit), amount(row.theirs, row.unit)
-    return [row.what, row.peer, ours, theirs, digits(row.ratio), digits(row.goal)] + facts
+    ratio, goal = digits(row.ratio), digits(row.goal)
+    return [row.what, row.peer, ours, theirs, ratio, goal, *facts]
 
 
 def amount(value: float | None, unit: str) -> str:

@@ -1,18 +1,15 @@
-"""The model's gradient and effective draws per second against `pm.Mixture`.
+"""The model's gradient and effective draws against `pm.Mixture`.
 
-Run `python -m benchmarks.posterior`; most of the time goes into compiling the peer.
-
-The peer is the same model with the same priors written with `pm.Mixture` of
-`pm.MvNormal`, in the two ways its documentation shows: one batched distribution, and a
-list of them. Both models are compiled by PyMC's default and the gradients are timed in
-turns. Effective draws are the smallest bulk ESS over weights and means, components
-ordered by their first mean, per second of sampling; compilation is told apart. The
-peer starts at EM too, so that it need not find the groups.
+10,000 rows, 2 features, 3 components, full covariances. The peer is the same model with
+the same priors written with `pm.Mixture` of `pm.MvNormal`, in the two ways its
+documentation shows: one batched distribution, and a list of them. All are compiled by
+PyMC's default; gradients are timed in turns, medians. Effective draws are the smallest
+bulk ESS over weights and means, components ordered by their first mean, per second of
+sampling 2 chains of 250 draws by nutpie, without compilation. All start at EM, so that
+nobody needs to find the groups.
 """
 
-import argparse
-import platform
-import time
+from collections.abc import Iterator
 from statistics import median
 
 import arviz_stats as az
@@ -21,9 +18,14 @@ import nutpie
 import pymc as pm
 
 import bayesgmm as bg
-from benchmarks.em_iteration import cpu_name
+from benchmarks.asking import Setting
+from benchmarks.results import Row, by_rate, by_time
+from benchmarks.timing import timed
 
 N_OBSERVATIONS, N_FEATURES, N_COMPONENTS = 10_000, 2, 3
+QUICK = 200
+GOAL, ROUNDS, DRAWS, CHAINS = 30, 50, 250, 2
+WAYS = {"list": False, "batched": True}
 MEANS = np.array([[-2.5, 0.0], [0.0, 2.0], [2.5, -1.0]])
 
 
@@ -63,31 +65,20 @@ def peer(X, priors, batched):
 
 
 def compile_gradient(model):
-    """Return the log-posterior with gradient, at the initial point, and seconds."""
-    start = time.perf_counter()
+    """Return the log-posterior with gradient, near the initial point."""
     function = model.logp_dlogp_function(ravel_inputs=True)
     point = pm.blocking.DictToArrayBijection.map(model.initial_point(0)).data + 0.01
     function(point)
-    return lambda: function(point), time.perf_counter() - start
+    return lambda: function(point)
 
 
-def compare_gradients(models, rounds):
-    """Print median milliseconds of one gradient, all models in turns."""
+def gradient_seconds(models):
+    """Return by name the median seconds of one gradient, all models in turns."""
     compiled = {name: compile_gradient(model) for name, model in models.items()}
-    seconds = {name: [] for name in models}
-    for _ in range(rounds):
-        for name, (run, _) in compiled.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    best = median(seconds["bayesgmm"])
-    print("gradient                    ms   ratio   compile s")
-    for name, (_, compile_seconds) in compiled.items():
-        middle = median(seconds[name])
-        print(
-            f"{name:22s} {middle * 1e3:7.3f} {middle / best:7.1f} "
-            f"{compile_seconds:11.1f}"
-        )
+    turns = [
+        {name: timed(run).wall for name, run in compiled.items()} for _ in range(ROUNDS)
+    ]
+    return {name: median(turn[name] for turn in turns) for name in models}
 
 
 def effective_draws(tree):
@@ -102,77 +93,52 @@ def effective_draws(tree):
     return float(np.min(ess))
 
 
-def sample_peer(model, em, draws, chains):
+def sample_peer(model, em, draws):
     """Sample by nutpie, at its defaults, from EM without jitter."""
-    start = time.perf_counter()
-    compiled = nutpie.compile_pymc_model(
-        model,
-        initial_points={
-            "weights": em.weights_,
-            "means": em.means_,
-            "sds": np.sqrt(np.diagonal(em.covariances_, axis1=1, axis2=2)),
-        },
-        jitter_rvs=set(),
-    )
-    compiled_at = time.perf_counter()
-    tree = nutpie.sample(
-        compiled, draws=draws, chains=chains, cores=2, seed=1, progress_bar=False
-    )
-    return tree, time.perf_counter() - compiled_at, compiled_at - start
+    sds = np.sqrt(np.diagonal(em.covariances_, axis1=1, axis2=2))
+    first = {"weights": em.weights_, "means": em.means_, "sds": sds}
+    compiled = nutpie.compile_pymc_model(model, initial_points=first, jitter_rvs=set())
+    settings = {"draws": draws, "chains": CHAINS, "cores": 2, "progress_bar": False}
+    sampled = timed(lambda: nutpie.sample(compiled, seed=1, **settings))
+    return effective_draws(sampled.result), sampled.wall
 
 
-def sample_ours(model, draws, chains):
-    start = time.perf_counter()
-    tree = bg.sample(
-        model, draws=draws, chains=chains, cores=2, random_seed=1, progress=False
-    )
-    seconds = tree["posterior"].attrs["sampling_time"]
-    return tree, seconds, time.perf_counter() - start - seconds
+def sample_ours(model, draws):
+    settings = {"draws": draws, "chains": CHAINS, "cores": 2, "progress": False}
+    tree = bg.sample(model, random_seed=1, **settings)
+    return effective_draws(tree), tree["posterior"].attrs["sampling_time"]
 
 
-def compare_sampling(models, em, draws, chains):
-    """Print effective draws per second of sampling."""
-    rows = {}
-    for name, model in models.items():
-        if name == "bayesgmm":
-            tree, seconds, rest = sample_ours(model, draws, chains)
-        else:
-            tree, seconds, rest = sample_peer(model, em, draws, chains)
-        rows[name] = effective_draws(tree), seconds, rest
-    ess, seconds, _ = rows["bayesgmm"]
-    best = ess / seconds
-    head = f"sampling, {chains} x {draws}"
-    print(f"{head:22s}      min ESS   seconds   ESS/s   ratio   rest s")
-    for name, (ess, seconds, rest) in rows.items():
-        rate = ess / seconds
-        print(
-            f"{name:22s} {ess:12.0f} {seconds:9.1f} {rate:7.2f} {best / rate:7.1f} "
-            f"{rest:8.1f}"
+def compare(setting: Setting) -> Iterator[Row]:
+    n, draws = (QUICK, 20) if setting.quick else (N_OBSERVATIONS, DRAWS)
+    X = make(n)
+    em = bg.GaussianMixture(N_COMPONENTS, random_state=0).fit(X)
+    priors = bg.default_priors(X, N_COMPONENTS)
+    own = bg.build_model(X, N_COMPONENTS, priors=priors, init=em)
+    peers = {way: peer(X, priors, batched) for way, batched in WAYS.items()}
+    took = gradient_seconds({"": own} | peers)
+    for way in peers:
+        name = f"{setting.peer}, {way}"
+        yield by_time("one gradient", name, took[""], took[way], GOAL)
+    ours, seconds = sample_ours(own, draws)
+    for way, model in peers.items():
+        name = f"{setting.peer}, {way}"
+        theirs, their_seconds = sample_peer(model, em, draws)
+        yield by_rate(
+            "effective draws",
+            name,
+            ours / seconds,
+            theirs / their_seconds,
+            "a second",
+            GOAL,
+            **{
+                "smallest ESS": f"{ours:.0f} and {theirs:.0f}",
+                "seconds": f"{seconds:.1f} and {their_seconds:.1f}",
+            },
         )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--draws", type=int, default=250)
-    parser.add_argument("--chains", type=int, default=2)
-    options = parser.parse_args()
-    X = make(N_OBSERVATIONS)
-    em = bg.GaussianMixture(N_COMPONENTS, random_state=0).fit(X)
-    priors = bg.default_priors(X, N_COMPONENTS)
-    models = {
-        "bayesgmm": bg.build_model(X, N_COMPONENTS, priors=priors, init=em),
-        "pm.Mixture, list": peer(X, priors, batched=False),
-        "pm.Mixture, batched": peer(X, priors, batched=True),
-    }
-    print(
-        f"{cpu_name()}; Python {platform.python_version()}, PyMC {pm.__version__}, "
-        f"nutpie {nutpie.__version__}; {N_OBSERVATIONS} x {N_FEATURES}, "
-        f"{N_COMPONENTS} components, full covariances"
-    )
-    compare_gradients(models, options.rounds)
-    compare_sampling(models, em, options.draws, options.chains)
-
-
 if __name__ == "__main__":
-    main()
+    from benchmarks.command import run_script
+
+    run_script("posterior")

@@ -1,18 +1,13 @@
-"""Segments of large scenes: time and memory, and fits of images with few grey values.
+"""Segments of large scenes against scikit-learn.
 
-Run `python -m benchmarks.segment`, with `--megapixels 1` for a quick look. The goals: a
-scene of ten megapixels in three bands is segmented by a fit in at most three times the
-time of scikit-learn's `predict_proba`, with less than 500 MB above the input, and by
-200 draws with as much; an 8-bit grey megapixel is fitted at least 20 times faster than
-pixel by pixel, with the same log-likelihood to 1e-10. Every step has a process of its
-own, whose kernels are compiled before the clock starts.
+Ten megapixels, three bands, three components of full covariances. Every step has a
+process of its own, whose kernels are compiled before the clock starts; memory is the
+highest above the input, results included. scikit-learn's `predict_proba` is what a fit
+is compared with: at most three times its time, and less than 500 MB. An 8-bit grey
+megapixel is fitted as it is and pixel by pixel, both ours.
 """
 
-import argparse
-import resource
-import subprocess
-import sys
-import time
+from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
@@ -20,7 +15,12 @@ from sklearn.mixture import GaussianMixture
 
 import bayesgmm as bg
 from bayesgmm import compression
+from benchmarks.asking import Setting
+from benchmarks.machine import in_fresh_process, peak, reset_peak, resident
+from benchmarks.results import Row, alone, by_time
+from benchmarks.timing import timed
 
+GOAL, GOAL_GREY = 1 / 3, 20
 MEANS = np.array([[60.0, 50.0, 90.0], [40.0, 70.0, 30.0], [120.0, 110.0, 100.0]])
 N_DRAWS = 200
 
@@ -78,65 +78,62 @@ STEPS = {
 }
 
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def run(step, dtype, megapixels):
+def measure(step, dtype, megapixels):
+    """Return seconds by clock and processor, and megabytes above the input."""
     STEPS[step](make(0.01, dtype))
     scene = make(megapixels, dtype)
-    before, start, cpu = peak(), time.perf_counter(), time.process_time()
-    STEPS[step](scene)
-    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(
-        f"{step:27} {np.dtype(dtype).name:8} {wall:8.1f} s {cpu:8.1f} s processor "
-        f"{peak() - before:8.0f} MB above the input",
-        flush=True,
-    )
+    before = resident()
+    reset_peak()
+    _, wall, cpu = timed(STEPS[step], scene)
+    return wall, cpu, peak() - before
 
 
-def run_alone(step, dtype, megapixels):
-    """Run a step in a process of its own, so that its memory can be told."""
-    command = [sys.executable, "-m", "benchmarks.segment", "--step", step]
-    said = ["--dtype", dtype, "--megapixels", str(megapixels)]
-    subprocess.run(command + said, check=True)
-
-
-def fit_grey():
+def fit_grey(n_pixels):
+    """Return seconds of fits as it is and pixel by pixel, and the relative gap."""
     rng = np.random.default_rng(0)
-    z = rng.choice(4, size=10**6, p=[0.4, 0.3, 0.2, 0.1])
+    z = rng.choice(4, size=n_pixels, p=[0.4, 0.3, 0.2, 0.1])
     grey = np.array([50.0, 90.0, 140.0, 210.0])[z] + 14.0 * rng.normal(size=len(z))
     X = grey.round().clip(0, 255).astype(np.uint8).reshape(-1, 1)
     bg.GaussianMixture(2, random_state=0).fit(X[:20_000])
-    found, least = [], compression.FEWEST_ROWS
-    for fewest in (least, 10**9):
+    fits = []
+    for fewest in (compression.FEWEST_ROWS, 10**9):
         compression.FEWEST_ROWS = fewest
-        start, cpu = time.perf_counter(), time.process_time()
-        em = bg.GaussianMixture(4, random_state=0).fit(X)
-        times = time.perf_counter() - start, time.process_time() - cpu
-        found.append((em.log_likelihood_, *times))
-    (fast, wall, cpu), (slow, wall_slow, cpu_slow) = found
-    print(
-        f"8-bit grey megapixel: {wall:.2f} s against {wall_slow:.1f} s pixel by pixel, "
-        f"{wall_slow / wall:.0f} times ({cpu_slow / cpu:.0f} by processor); "
-        f"log-likelihoods differ by {abs(fast / slow - 1):.1e} relative"
+        fits.append(timed(bg.GaussianMixture(4, random_state=0).fit, X))
+    fast, slow = (fit.result.log_likelihood_ for fit in fits)
+    return fits[0].wall, fits[1].wall, abs(fast / slow - 1)
+
+
+def tell(step, megapixels, dtype="float64"):
+    """Return the seconds of a step in a process of its own, and what else it took."""
+    wall, cpu, megabytes = in_fresh_process(measure, step, dtype, megapixels)
+    facts = {"processors": f"{cpu:.1f} s", "memory": f"{megabytes:.0f} MB"}
+    return wall, facts
+
+
+def compare(setting: Setting) -> Iterator[Row]:
+    megapixels = 0.01 if setting.quick else 10.0
+    peer, fit, draws, area = STEPS
+    theirs, facts = tell(peer, megapixels)
+    yield alone(peer, theirs, **facts)
+    ours, facts = tell(fit, megapixels)
+    yield by_time(fit, setting.peer, ours, theirs, GOAL, **facts)
+    for step, dtype in ((draws, "float64"), (draws, "uint8"), (area, "float64")):
+        ours, facts = tell(step, megapixels, dtype)
+        yield alone(f"{step}, {dtype}", ours, **facts)
+    compressed, by_pixel, gap = in_fresh_process(
+        fit_grey, 3_000 if setting.quick else 10**6
+    )
+    yield by_time(
+        "8-bit grey megapixel",
+        "ours by pixel",
+        compressed,
+        by_pixel,
+        GOAL_GREY,
+        gap=f"{gap:.0e}",
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megapixels", type=float, default=10.0)
-    parser.add_argument("--step", choices=STEPS)
-    parser.add_argument("--dtype", default="float64")
-    told = parser.parse_args()
-    if told.step:
-        run(told.step, told.dtype, told.megapixels)
-        return
-    for step in STEPS:
-        run_alone(step, "float64", told.megapixels)
-    run_alone(f"segment, {N_DRAWS} draws", "uint8", told.megapixels)
-    fit_grey()
-
-
 if __name__ == "__main__":
-    main()
+    from benchmarks.command import run_script
+
+    run_script("segment")

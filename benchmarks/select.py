@@ -1,65 +1,62 @@
-"""Time the whole search of sizes and families beside mclust's, where R has it.
+"""The search of sizes and families against mclust.
 
-    python -m benchmarks.select
-
-The diabetes data, 1 to 9 components, fourteen families. mclust fits every cell once,
-from one hierarchical clustering; ours also keeps every model at or above those that it
-contains.
+The diabetes data (145 rows, 3 features), 1 to 9 components, fourteen families; the best
+of three. mclust fits every cell once, from one hierarchical clustering; ours also keeps
+every model at or above those that it contains. The goal is at most twice mclust's time.
 """
 
-import argparse
-import shutil
 import subprocess
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import bayesgmm as bg
+from benchmarks.asking import Setting
+from benchmarks.results import Row, by_time
+from benchmarks.timing import timed
 
+GOAL, ROUNDS, SIZES, QUICK = 0.5, 3, range(1, 10), range(1, 3)
 PROGRAM = """
 suppressMessages(library(mclust))
 X <- read.csv("{path}")
 t <- proc.time()[["elapsed"]]
-fit <- Mclust(X, G = 1:9, verbose = FALSE)
+fit <- Mclust(X, G = {sizes}, verbose = FALSE)
 cat(proc.time()[["elapsed"]] - t)
 """
 
 
-def seconds(X):
-    """Return the seconds of one search, and its result."""
-    start = time.perf_counter()
-    selection = bg.select(X, random_state=0, progress=False)
-    return time.perf_counter() - start, selection
-
-
-def mclust_seconds(X):
-    """Return the seconds of mclust, None where R or mclust is not there."""
-    if shutil.which("Rscript") is None:
-        return None
+def mclust_seconds(program, X, sizes):
+    """Return the seconds of mclust's search."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "X.csv"
         X.to_csv(path, index=False)
-        command = ["Rscript", "-e", PROGRAM.format(path=path.as_posix())]
-        done = subprocess.run(command, capture_output=True, text=True)
-    return float(done.stdout) if done.returncode == 0 else None
+        told = {"path": path.as_posix(), "sizes": f"{sizes[0]}:{sizes[-1]}"}
+        command = [program, "-e", PROGRAM.format(**told)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+def compare(setting: Setting) -> Iterator[Row]:
     X = bg.datasets.load("diabetes").select_dtypes("number")
-    first, selection = seconds(X)
-    ours = min(seconds(X)[0] for _ in range(rounds))
-    size, family = selection.choose("bic")
-    print(f"{len(selection.table)} cells; best by BIC: {family}, {size}")
-    print(f"first run {first:.1f} s, best of {rounds} further ones {ours:.1f} s")
-    theirs = [mclust_seconds(X) for _ in range(rounds)]
-    if None in theirs:
-        print("mclust: skipped, no R with mclust here")
-    else:
-        print(f"mclust {min(theirs):.1f} s, ratio {ours / min(theirs):.2f} (goal 2)")
+    sizes, rounds = (QUICK, 1) if setting.quick else (SIZES, ROUNDS)
+    search = {"n_components": sizes, "random_state": 0, "progress": False}
+    first = timed(lambda: bg.select(X, **search))
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(timed(lambda: bg.select(X, **search)).wall)
+        theirs.append(mclust_seconds(setting.program, X, sizes))
+    size, family = first.result.choose("bic")
+    yield by_time(
+        f"{len(first.result.table)} cells",
+        setting.peer,
+        min(ours),
+        min(theirs),
+        GOAL,
+        **{"first in a process": f"{first.wall:.1f} s", "best": f"{family}, {size}"},
+    )
 
 
 if __name__ == "__main__":
-    main()
+    from benchmarks.command import run_script
+
+    run_script("select")

@@ -15,10 +15,8 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-
 from benchmarks.asking import Setting, opened
-from benchmarks.large_rows import CHUNK, N_COMPONENTS, N_FEATURES, on_disk, write
+from benchmarks.large_rows import N_COMPONENTS, N_FEATURES, write
 from benchmarks.machine import memory_gb
 from benchmarks.results import Row, by_time
 from benchmarks.scale import fit
