@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib import import_module
@@ -56,14 +57,17 @@ def _path(comparison: Comparison) -> str:
 def run_all(chosen: Sequence[str], told: argparse.Namespace, folder: Path) -> None:
     """Run the chosen comparisons, and keep what each found as soon as it is there."""
     for comparison in COMPARISONS:
-        if comparison.name not in chosen:
-            continue
-        print(f"\n{comparison.name}: about {comparison.minutes:g} minutes", flush=True)
-        result = run(comparison, told)
-        if result is None:
-            print(f"{comparison.peer} is not installed, not run")
-        else:
-            results.save(result, folder)
+        if comparison.name in chosen:
+            print(f"\n{comparison.name}: about {comparison.minutes:g} minutes")
+            try:
+                result = run(comparison, told)
+            except Exception:  # of a peer; the others are still to be run
+                traceback.print_exc()
+                continue
+            if result is None:
+                print(f"{comparison.peer} is not installed, not run")
+            else:
+                results.save(result, folder)
 
 
 def run_script(module: str) -> None:

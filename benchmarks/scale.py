@@ -25,24 +25,23 @@ FEW, MANY = 2, 12
 GOAL_GB = 4.0
 
 
-def fit(path, n_steps):
-    """Return a fit of so many steps of the rows on disk."""
-    import dask.array as da
-
+def fit(X, n_steps):
+    """Return a fit of so many steps."""
     import bayesgmm as bg
 
     plan = {"tol": 0.0, "max_iter": n_steps, "n_init": 1, "random_state": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it does not converge
-        return bg.GaussianMixture(N_COMPONENTS, **start(), **plan).fit(
-            da.from_zarr(str(path))
-        )
+        return bg.GaussianMixture(N_COMPONENTS, **start(), **plan).fit(X)
 
 
 def measure(path, small):
     """Return seconds of few and many steps, steps made, and this process's MB."""
-    fit(small, FEW)  # kernels are read from disk
-    few, many = (timed(fit, path, n_steps) for n_steps in (FEW, MANY))
+    import dask.array as da
+
+    fit(da.from_zarr(str(small)), FEW)  # kernels are read from disk
+    X = da.from_zarr(str(path))
+    few, many = (timed(fit, X, n_steps) for n_steps in (FEW, MANY))
     return few.wall, many.wall, many.result.n_iter_ - few.result.n_iter_, peak()
 
 
