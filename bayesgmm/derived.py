@@ -34,6 +34,7 @@ class DerivedMixtures:
 
     parameters_: MixtureParameters
     restarts_: Any
+    online_: Any
     n_features_in_: int
     feature_names_in_: Any
 
@@ -244,6 +245,8 @@ class DerivedMixtures:
             best = self.restarts_.best.permute(order)
             best = replace(best, parameters=parameters)
             arranged.restarts_ = replace(self.restarts_, best=best)
+        if hasattr(self, "online_"):
+            arranged.online_ = self.online_.permute(order, names)
         return arranged
 
 

@@ -53,6 +53,10 @@ class Status(Enum):
         "A component collapsed and was dropped: the result has fewer components than "
         "`n_components`, and converged. Use it, or lower `n_components`."
     )
+    ONLINE = (
+        "The fit saw each row once, and is near the maximum: use it, or go on to the "
+        "maximum by `set_params(warm_start=True).fit(X)` of all rows."
+    )
 
     @property
     def converged(self) -> bool:

@@ -12,28 +12,24 @@ from bayesgmm.chunks import Chunks, is_chunked, open_chunks
 from bayesgmm.em import Status
 from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
 from bayesgmm.fittable import rank_of
-from bayesgmm.fitted import FittedMixture
 from bayesgmm.fitting import build_objective, check_settings, run_starts
 from bayesgmm.fitting_chunks import fit_chunks
 from bayesgmm.initialise import check_responsibilities
 from bayesgmm.known_labels import check_labels
+from bayesgmm.mini_batches import MiniBatches
 from bayesgmm.remembered import settle, tell_settings
 from bayesgmm.restarts import Restarts, describe_mixture
 from bayesgmm.steps import Objective
-from bayesgmm.validation import Table, check_sample_weight, check_table
+from bayesgmm.validation import (
+    Table,
+    check_sample_weight,
+    check_table,
+    drop_weightless,
+)
 from bayesgmm.weight_kinds import weight_kind
 
 
-def _drop_weightless(table: Table, weight, *arrays):
-    """Return the rows that count, their positions, and the arrays of these rows."""
-    if weight is None or weight.all():
-        return table, np.arange(table.n_observations), weight, *arrays
-    kept = np.flatnonzero(weight)
-    of_rows = [None if array is None else array[kept] for array in (weight, *arrays)]
-    return table.take(kept), kept, *of_rows
-
-
-class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
+class GaussianMixture(MiniBatches, DensityMixin, BaseEstimator):
     """Gaussian mixture by maximum likelihood, fitted until the gradient is zero.
 
     Parameters
@@ -151,6 +147,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     n_optima_ : int
     restarts_ : Restarts
         Every run.
+    online_ : Online
+    n_samples_seen_ : int
+        Only after `partial_fit`, which keeps no attributes that need all rows.
     n_features_in_ : int
     feature_names_in_ : array of str
         Only if the fitted data named its columns.
@@ -299,7 +298,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             table.n_observations,
             self.n_components + (self.noise is not None),
         )
-        table, positions, weight, allowed, begin = _drop_weightless(
+        table, positions, weight, allowed, begin = drop_weightless(
             table, weight, allowed, begin
         )
         if weight is not None:
@@ -383,7 +382,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.optima_ = restarts.table()
         self.n_optima_ = len(self.optima_)
         self.n_features_in_ = table.n_features
-        self.__dict__.pop("feature_names_in_", None)
+        for name in ("feature_names_in_", "online_", "n_samples_seen_"):
+            vars(self).pop(name, None)
         if table.named:
             self.feature_names_in_ = np.array(table.feature_names, dtype=object)
 

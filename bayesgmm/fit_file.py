@@ -16,18 +16,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesgmm._typing import SufficientStatistics
 from bayesgmm.atomic import check_writable_folder, replacing
 from bayesgmm.conjugate import ConjugatePrior
 from bayesgmm.em import Collapse, EMRun, Status
 from bayesgmm.errors import InputError
+from bayesgmm.online import Online
 from bayesgmm.optima import Optimum
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.restarts import Restarts
 
 FORMAT, FORMAT_VERSION = "bayesgmm.GaussianMixture", 1
-RECORDS = {
-    kind.__name__: kind for kind in (Collapse, ConjugatePrior, EMRun, Optimum, Restarts)
-}
+KINDS = (Collapse, ConjugatePrior, EMRun, Online, Optimum, Restarts)
+RECORDS = {kind.__name__: kind for kind in KINDS}
 
 
 def write_fit(em: Any, path: str | Path) -> Path:
@@ -182,6 +183,8 @@ class _Reader:
                 return float(content["value"])
             case "tuple":
                 return tuple(content["value"])
+            case "SufficientStatistics":
+                return SufficientStatistics(*content["value"])
             case "ndarray":
                 return np.array(content["value"], dtype=content["dtype"])
             case "DataFrame":

@@ -309,6 +309,15 @@ def check_sample_weight(sample_weight, n_observations):
     return weight
 
 
+def drop_weightless(table: Table, weight, *arrays):
+    """Return the rows that count, their positions, and the arrays of these rows."""
+    if weight is None or weight.all():
+        return table, np.arange(table.n_observations), weight, *arrays
+    kept = np.flatnonzero(weight)
+    of_rows = [None if array is None else array[kept] for array in (weight, *arrays)]
+    return table.take(kept), kept, *of_rows
+
+
 def are_named(feature_names) -> bool:
     """Tell whether the user named the features, or we and xarray did by number."""
     places = range(len(feature_names))

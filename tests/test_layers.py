@@ -57,7 +57,7 @@ ROWS = {
         "engines fitting fitting_chunks held imputation incomplete information "
         "labelled maximise moves observations optima overall race restarts search "
         "squarem starts steps "
-        "remembered",
+        "remembered online",
         "cavi variational",
         "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
@@ -127,6 +127,7 @@ ROWS = {
         "held_out",
         "interchange",
         "lrt",
+        "mini_batches",
         "pipeline",
         "prior_sampling",
         "sampling",
