@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayesgmm._typing import Ints
 from bayesgmm.errors import ChunkError, InputError
-from bayesgmm.validation import Table, check_sample_weight, check_table
+from bayesgmm.validation import Table, check_sample_weight, check_table, storable
 from bayesgmm.weight_kinds import WeightKind
 
 TOLD_ROWS = 100
@@ -27,6 +28,12 @@ def is_chunked(X: Any) -> bool:
     """Tell whether an array or a data frame is lazy, that is, of Dask."""
     graph = getattr(X, "__dask_graph__", None)
     return graph is not None and graph() is not None
+
+
+def row_names(X: Any, n_observations: int) -> Any:
+    """Return the row coordinate of a lazy DataArray, else numbers that take no room."""
+    index = X.indexes.get(X.dims[0]) if hasattr(X, "indexes") else None
+    return pd.RangeIndex(n_observations) if index is None else storable(index)
 
 
 @dataclass(frozen=True, eq=False)

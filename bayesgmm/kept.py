@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesgmm._typing import Floats, Ints
+from bayesgmm.chunks import Chunks, open_chunks
 from bayesgmm.dims import (
     ALLOWED,
     COMPONENT,
@@ -69,6 +70,36 @@ def observations_of(
     table = check_table(X, "fiml" if gappy else None)
     check_features(table, feature_names, are_named(feature_names))
     return table
+
+
+def lazy_observations_of(
+    posterior: xr.DataTree, feature_names: Sequence[str], X: Any
+) -> Chunks:
+    """Return lazy rows, let through with gaps if the posterior is of data with some.
+
+    Parameters
+    ----------
+    posterior, feature_names
+        As for `observations_of`.
+    X : dask array, DataArray or data frame of Dask
+
+    Raises
+    ------
+    InputError
+        If the features are not those of the posterior, or labels of its rows are known.
+    """
+    if read_allowed(posterior) is not None:
+        raise InputError(
+            "X",
+            "be in memory where labels of rows are known",
+            "lazy rows",
+            "Pass the rows of the fit, or some of the others, by `.compute()`.",
+        )
+    held = _stored_data(posterior, len(feature_names))
+    gappy = held is not None and np.isnan(held.values.min())
+    chunks = open_chunks(X, "fiml" if gappy else None)
+    check_features(chunks, feature_names, are_named(feature_names))
+    return chunks
 
 
 def fitted_observations(

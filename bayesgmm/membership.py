@@ -8,14 +8,15 @@ import xarray as xr
 from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_probability
 from bayesgmm.blocks import responsibilities_of
+from bayesgmm.chunks import Chunks, is_chunked, row_names
 from bayesgmm.decision import decide, split_entropy
 from bayesgmm.dims import COMPONENT, NOISE, OBSERVATION
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
-from bayesgmm.kept import allowed_of, observations_of
+from bayesgmm.kept import allowed_of, lazy_observations_of, observations_of
 from bayesgmm.kernels.threads import run_tasks
 from bayesgmm.posterior import Draws, read_draws
 from bayesgmm.relabel.resolved import check_resolved
-from bayesgmm.validation import Table
+from bayesgmm.validation import check_table
 
 FEW_ROWS = 16
 
@@ -58,6 +59,7 @@ def membership(
         Old or new observations, by default the data that the posterior holds. They may
         have missing values if these have. Rows of the fit, known by their index and
         values, keep what was known of their labels.
+        Lazy ones (Dask) make a lazy Dataset, and are refused where labels are known.
     probability : float, default 0.9
         Of the equal-tailed intervals.
 
@@ -70,7 +72,8 @@ def membership(
         With noise the last component is noise, called -1, or "noise" beside components
         with names, and -1 is its label. Entropies are in nats, and ``entropy`` is the
         sum of the other two: what overlapping components cause, and what not knowing
-        the parameters causes.
+        the parameters causes. Of lazy rows it is computed when it is asked for, chunk
+        by chunk; ``obs_id`` is the coordinate of a DataArray, else 0, 1, ...
 
     Raises
     ------
@@ -87,10 +90,49 @@ def membership(
     probability = check_probability("probability", probability)
     draws = read_draws(posterior, noisy=True)
     check_resolved(posterior)
+    if is_chunked(X):
+        chunks = lazy_observations_of(posterior, draws.feature_names, X)
+        arrays = _lazily(chunks, draws, probability)
+        return _dataset(arrays, draws, probability, row_names(X, len(chunks)))
     table = observations_of(posterior, draws.feature_names, X, gappy=True)
     allowed = allowed_of(posterior, table)
-    summary = _summarise_all(table.values, draws, allowed, probability)
-    return _dataset(_complete(summary, draws.stretch), draws, table, probability)
+    arrays = _describe(table.values, draws, allowed, probability)
+    return _dataset(arrays, draws, probability, table.obs_ids)
+
+
+def _describe(X, draws: Draws, allowed: Any, probability: float) -> dict[str, Any]:
+    """Return all variables of rows in memory, rows first."""
+    found = _complete(_summarise_all(X, draws, allowed, probability), draws.stretch)
+    label = found["label"]
+    label[label == draws.n_components] = NOISE
+    return found
+
+
+def _lazily(chunks: Chunks, draws: Draws, probability: float) -> dict[str, Any]:
+    """Return all variables of lazy rows; a chunk is read once for all of them."""
+    import dask
+    import dask.array as da
+
+    names = list(VARIABLES)
+    returned = ["(k)" if VARIABLES[name][0] == BOTH else "()" for name in names]
+    types = [np.int64 if name == "label" else np.float64 for name in names]
+    arrays = da.apply_gufunc(
+        _describe_chunk,
+        "(d)->" + ",".join(returned),
+        chunks.array,
+        output_dtypes=types,
+        output_sizes={"k": draws.n_shares},
+        # Draws are large: one object for all chunks.
+        told=dask.delayed((draws, chunks.missing, probability), traverse=False),  # pyright: ignore[reportPrivateImportUsage]
+    )
+    return dict(zip(names, arrays, strict=True))
+
+
+def _describe_chunk(rows, told):
+    draws, missing, probability = told
+    values = check_table(rows, missing).values
+    found = _describe(values, draws, None, probability)
+    return tuple(found[name] for name in VARIABLES)
 
 
 def _summarise_all(X, draws: Draws, allowed: Any, probability: float) -> Summary:
@@ -128,15 +170,13 @@ def _complete(summary: Summary, stretch: float) -> dict[str, np.ndarray]:
     return summary._asdict() | decided | entropies
 
 
-def _dataset(arrays, draws: Draws, table: Table, probability) -> xr.Dataset:
+def _dataset(arrays, draws: Draws, probability, obs_ids: Any) -> xr.Dataset:
     variables = {
         name: (dims, arrays[name], {"units": units, "long_name": long_name})
         for name, (dims, units, long_name) in VARIABLES.items()
     }
-    label = variables["label"][1]
-    label[label == draws.n_components] = NOISE
     return xr.Dataset(
         variables,
-        coords={OBSERVATION: table.obs_ids, COMPONENT: draws.share_names},
+        coords={OBSERVATION: obs_ids, COMPONENT: draws.share_names},
         attrs={"interval_probability": probability, "n_samples": draws.n_samples},
     )

@@ -77,7 +77,7 @@ def check_table(X: Any, missing: str | None = None) -> Table:
     _check_distinct_names(names)
     values = _as_floats(raw, names)
     _check_finite(values, names, missing)
-    obs_ids = np.arange(len(values)) if obs_ids is None else _storable(obs_ids)
+    obs_ids = np.arange(len(values)) if obs_ids is None else storable(obs_ids)
     return Table(values, names, obs_ids, named)
 
 
@@ -124,7 +124,7 @@ def _check_distinct_names(names):
         )
 
 
-def _storable(obs_ids):
+def storable(obs_ids):
     """Return ids that files can hold: numbers, plain dates, or else text."""
     ids = np.asarray(obs_ids)
     if ids.dtype.kind != "O" or all(isinstance(each, str) for each in ids):
@@ -255,7 +255,7 @@ def _check_finite(values, names, missing):
     )
 
 
-def check_features(table: Table, feature_names, named) -> None:
+def check_features(table: Any, feature_names, named) -> None:
     """Refuse observations whose features are not those of the fit."""
     if table.n_features != len(feature_names):
         raise InputError(

@@ -6,6 +6,8 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
+import xarray as xr
 from scipy.stats import multivariate_normal
 
 import bayesgmm as bg
@@ -41,6 +43,81 @@ def lazily(values, rows=250):
 @pytest.fixture
 def few_in_sample(monkeypatch):
     monkeypatch.setattr(fitting_chunks, "SAMPLE_ROWS", 400)
+
+
+# -- memberships ---------------------------------------------------------------------
+
+
+QUIET_DRAWS = {"random_seed": 1, "progress": False}
+
+
+def tree():
+    """Return draws of two groups, and rows between them."""
+    rng = np.random.default_rng(0)
+    near = {**synthetic.TWO_GROUPS, "means": [[-0.6, 0.0], [0.6, 0.5]]}
+    rows = synthetic.observations(near, 90, rng)
+    chains = [synthetic.perturbed(near, 20, rng, 0.3) for _ in range(2)]
+    return rows, synthetic.resolved(synthetic.tree(rows, chains, names=FEATURES))
+
+
+READ = []
+
+
+def read(block):
+    READ.append(len(block))
+    return block
+
+
+def test_memberships_are_lazy_and_the_same():
+    rows, posterior = tree()
+    arrays = xr.DataArray(
+        lazily(rows, 40).map_blocks(read, dtype=float),
+        {"station": [f"s{i}" for i in range(90)], "feature": FEATURES},
+        ("station", "feature"),
+    )
+    found = bg.membership(posterior, arrays, probability=0.8)
+    READ.clear()
+    assert {each.chunks[0] for each in found.data_vars.values()} == {(40, 40, 10)}
+    computed = found.compute(scheduler="synchronous")
+    assert sorted(READ) == [10, 40, 40]  # once for all variables
+    frame = pd.DataFrame(rows, arrays["station"].values, FEATURES)
+    whole = bg.membership(posterior, frame, probability=0.8)
+    xr.testing.assert_allclose(computed, whole, rtol=1e-12)
+    assert computed["label"].identical(whole["label"])
+    assert computed.attrs == whole.attrs
+
+
+def test_rows_without_names_are_numbered():
+    rows, posterior = tree()
+    found = bg.membership(posterior, lazily(rows, 40))
+    some = found["probability"][50:60].compute()
+    expected = bg.membership(posterior, rows)["probability"][50:60]
+    assert some.identical(expected)
+    assert isinstance(found.indexes["obs_id"], pd.RangeIndex)  # of no size
+    assert bg.confident_labels(found).attrs["n_decided"] > 0
+
+
+def test_memberships_of_lazy_rows_know_gaps_and_noise():
+    settings = {"method": "gibbs", "draws": 5, "tune": 5, "chains": 1, **QUIET_DRAWS}
+    holes = X[:200].copy()
+    holes[::7, 0] = np.nan
+    noisy = bg.GaussianMixture(2, noise=True, random_state=0).fit(X[:200])
+    for rows, told in ((holes, {"missing": "fiml"}), (X[:200], {"init": noisy})):
+        posterior = bg.sample(rows, 2, **told, **settings)
+        found = bg.membership(posterior, lazily(rows, 60)).compute()
+        whole = bg.membership(posterior, rows)
+        xr.testing.assert_allclose(found, whole, rtol=1e-12)
+    assert (found["label"] == -1).any()
+
+
+def test_memberships_of_lazy_rows_are_refused_where_labels_are_known():
+    labels = np.where(np.arange(100) % 5, -1, TRUTH[:100])
+    settings = {"method": "gibbs", "draws": 5, "tune": 5, "chains": 1, **QUIET_DRAWS}
+    posterior = bg.sample(X[:100], 3, labels=labels, **settings)
+    with pytest.raises(InputError, match="`X` must be in memory where labels"):
+        bg.membership(posterior, lazily(X))
+    with pytest.raises(InputError, match="2 features"):
+        bg.membership(tree()[1], lazily(X[:, :1]))
 
 
 # -- choosing ------------------------------------------------------------------------
