@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from bayesgmm.confident import confident_labels as confident_labels
     from bayesgmm.conjugate import ConjugatePrior as ConjugatePrior
     from bayesgmm.conjugate_default import conjugate_prior as conjugate_prior
+    from bayesgmm.coreset import Coreset as Coreset
+    from bayesgmm.coreset import coreset as coreset
+    from bayesgmm.coreset_error import CoresetError as CoresetError
     from bayesgmm.diagnose import diagnose as diagnose
     from bayesgmm.diagnosis import Diagnosis as Diagnosis
     from bayesgmm.engines import ChunkStatistics as ChunkStatistics
@@ -117,6 +120,8 @@ _HOME = {
     "Comparison": "compare",
     "Compressed": "compressed",
     "ConjugatePrior": "conjugate",
+    "Coreset": "coreset",
+    "CoresetError": "coreset_error",
     "Diagnosis": "diagnosis",
     "Evidence": "evidence",
     "GaussianMixture": "estimator",
@@ -147,6 +152,7 @@ _HOME = {
     "confident_core": "partitions.core",
     "confident_labels": "confident",
     "conjugate_prior": "conjugate_default",
+    "coreset": "coreset",
     "default_priors": "priors",
     "diagnose": "diagnose",
     "draw_labels": "label_draws",

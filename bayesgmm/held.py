@@ -10,6 +10,7 @@ import pandas as pd
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.chunks import Chunks, is_chunked, open_chunks
 from bayesgmm.validation import Table, check_sample_weight, check_table
+from bayesgmm.weight_kinds import WeightKind
 
 BLOCK = 2**16
 """Rows that are summarised at a time."""
@@ -60,18 +61,25 @@ class Held:
         return self.table.take(rows), weight
 
 
-def hold(X: Any, sample_weight: Any = None) -> Held | Chunks:
+def hold(
+    X: Any, sample_weight: Any = None, kind: WeightKind | None = None
+) -> Held | Chunks:
     """Return rows without gaps, lazy or in memory, to be summed over.
 
     Parameters
     ----------
     X : array-like of shape (n_observations, n_features), data frame, lazy or not
     sample_weight : array-like of shape (n_observations,), optional
+    kind : WeightKind, optional
+        By which weights are scaled.
     """
     if is_chunked(X):
-        return open_chunks(X, sample_weight=sample_weight)
+        return open_chunks(X, None, sample_weight, kind)
     table = check_table(X)
-    return Held(table, check_sample_weight(sample_weight, table.n_observations))
+    weight = check_sample_weight(sample_weight, table.n_observations)
+    if weight is not None and kind is not None:
+        weight = kind.rescale(weight)
+    return Held(table, weight)
 
 
 def as_given(values: Floats, rows: Held | Chunks) -> Any:

@@ -58,6 +58,7 @@ ROWS = {
         "labelled maximise moves observations optima overall race restarts search "
         "squarem starts steps "
         "remembered online",
+        "calibration cell_search cells stand_ins",
         "cavi variational",
         "completing conjugate_form gibbs sweeping telescoping",
         "marginal",
@@ -89,11 +90,13 @@ ROWS = {
         "partitions",
         "predictive_check",
         "profile profile_columns profile_result column_information",
-        "standard_errors variation",
+        "nearby standard_errors variation",
     ],
     "H telling": [
         "combine",
         "compare",
+        "coreset",
+        "coreset_error",
         "csv_files",
         "diagnose",
         "diagnosis",
