@@ -5,7 +5,6 @@ Deville and Särndal (1992), *Calibration estimators in survey sampling*, JASA
 """
 
 import numpy as np
-from scipy.optimize import minimize
 
 from bayesgmm._typing import Floats, SufficientStatistics
 from bayesgmm.charts import flatten
@@ -77,32 +76,21 @@ def calibrate(weight: Floats, values: Floats, wanted: Floats) -> Floats | None:
 
 
 def _solve(weight, values, lack) -> Floats | None:
-    """Minimise the convex function whose gradient is what is still lacking."""
-
-    def height(factors):
-        along = values @ factors
-        return weight @ (np.expm1(along) - along) - lack @ factors
-
-    def slope(factors):
-        return (weight * np.expm1(values @ factors)) @ values - lack
-
-    def bend(factors):
-        return (values * (weight * np.exp(values @ factors))[:, None]).T @ values
-
-    start = np.zeros(len(lack))
+    """Find factors by Newton's steps, shortened until less is lacking."""
+    factors = np.zeros(len(lack))
     with np.errstate(over="ignore", invalid="ignore"):
-        found = minimize(
-            height,
-            start,
-            jac=slope,
-            hess=bend,
-            method="trust-exact",
-            options={
-                "maxiter": MAX_ITER,
-                "initial_trust_radius": 1e3,
-                "max_trust_radius": 1e6,
-            },
-        )
-        steps = [found.x - np.linalg.solve(bend(found.x), slope(found.x))]
-        best = min([found.x, *steps], key=lambda x: np.linalg.norm(slope(x)))
-    return best if np.linalg.norm(slope(best)) < LOOSE else None
+        left = lack
+        for _ in range(MAX_ITER):
+            if np.linalg.norm(left) < LOOSE:
+                return factors
+            grown = weight * np.exp(values @ factors)
+            step = np.linalg.lstsq((values * grown[:, None]).T @ values, left)[0]
+            for _ in range(MAX_ITER):
+                gained = (weight * np.expm1(values @ (factors + step))) @ values
+                if np.linalg.norm(lack - gained) < np.linalg.norm(left):
+                    break
+                step = step / 2
+            else:
+                return None
+            factors, left = factors + step, lack - gained
+    return None
