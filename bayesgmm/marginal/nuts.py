@@ -23,8 +23,40 @@ DEPTH = 4.0
 
 # Draws of shape (n_draws, n), and statistics by PyMC's names.
 Chain = tuple[Floats, dict[str, np.ndarray]]
-# Chains of one log-density, from a start, with a seed, until done or stopped.
-Backend = Callable[[LogPosterior, Settings], Callable[[Floats, int, Event], Chain]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """The posterior as the sampler sees it: of y, where ``x = centre + root @ y``.
+
+    Called with y it returns the log-density and its gradient.
+    """
+
+    flat: FlatModel
+    log_posterior: LogPosterior
+    centre: Floats
+    root: Floats
+    width: float
+
+    def __call__(self, y):
+        value, gradient = self.log_posterior(self.centre + self.root @ y)
+        return value, gradient @ self.root
+
+    def start(self, rng):
+        """Draw a start, brought nearer until it is as likely as draws are."""
+        n = len(self.centre)
+        y = rng.uniform(-self.width, self.width, n)
+        highest = self.log_posterior(self.centre)[0]
+        deepest = highest - 0.5 * n - DEPTH * np.sqrt(0.5 * n)
+        for _ in range(20):
+            if self(y)[0] >= deepest:
+                break
+            y *= 0.7
+        return y
+
+
+# Chains of one view, from a start, with a seed, until done or stopped.
+Backend = Callable[[View, Settings], Callable[[Floats, int, Event], Chain]]
 
 
 def sample_nuts(flat: FlatModel, settings: Settings, backend: Backend) -> FlatDraws:
@@ -44,8 +76,8 @@ def sample_nuts(flat: FlatModel, settings: Settings, backend: Backend) -> FlatDr
     starts = dispersed_starts(flat) if settings.dispersed else [flat.start]
     target = getattr(flat.model, "target", None)
     from_em = target is not None and target.em is not None
-    views = [_view(log_posterior, start, from_em) for start in starts]
-    runs = [backend(view.log_density, settings) for view in views]
+    views = [_view(flat, log_posterior, start, from_em) for start in starts]
+    runs = [backend(view, settings) for view in views]
 
     def sample_chain(chain, stop):
         view, run = views[chain % len(views)], runs[chain % len(views)]
@@ -67,38 +99,12 @@ def sample_nuts(flat: FlatModel, settings: Settings, backend: Backend) -> FlatDr
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """The posterior as the sampler sees it: of y, where ``x = centre + root @ y``."""
-
-    log_posterior: LogPosterior
-    centre: Floats
-    root: Floats
-    width: float
-
-    def log_density(self, y):
-        value, gradient = self.log_posterior(self.centre + self.root @ y)
-        return value, gradient @ self.root
-
-    def start(self, rng):
-        """Draw a start, brought nearer until it is as likely as draws are."""
-        n = len(self.centre)
-        y = rng.uniform(-self.width, self.width, n)
-        highest = self.log_posterior(self.centre)[0]
-        deepest = highest - 0.5 * n - DEPTH * np.sqrt(0.5 * n)
-        for _ in range(20):
-            if self.log_density(y)[0] >= deepest:
-                break
-            y *= 0.7
-        return y
-
-
-def _view(log_posterior, start, from_em):
+def _view(flat, log_posterior, start, from_em):
     if from_em:
         mode = find_mode(log_posterior, start)
         if mode.found:
-            return _View(log_posterior, mode.centre, mode.root, WIDTH)
-    return _View(log_posterior, start, np.eye(len(start)), 1.0)
+            return View(flat, log_posterior, mode.centre, mode.root, WIDTH)
+    return View(flat, log_posterior, start, np.eye(len(start)), 1.0)
 
 
 def _stack(chains):

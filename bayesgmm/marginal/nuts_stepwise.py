@@ -1,8 +1,6 @@
 """NUTS by PyMC, NumPyro and BlackJAX, a step at a time, so that chains can be stopped.
 
-The JAX samplers call the compiled log-posterior from inside their own compiled step.
-They see the same numbers to the last bit, of every model that can be compiled, without
-a second implementation of it in JAX; what they cannot do is to run on another device.
+What NumPyro and BlackJAX see of the posterior, `jax_density` chooses.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +13,7 @@ import pymc as pm
 from bayesgmm._typing import Floats
 from bayesgmm.errors import InputError
 from bayesgmm.marginal.mode import LogPosterior
-from bayesgmm.marginal.nuts import Chain
+from bayesgmm.marginal.nuts import Chain, View
 from bayesgmm.sampled import Settings
 
 # A draw with its statistics, or None during warm-up.
@@ -75,14 +73,16 @@ def _pymc_sampler(log_posterior, start):
 
 
 def numpyro_chains(
-    log_posterior: LogPosterior, settings: Settings
+    view: View, settings: Settings
 ) -> Callable[[Floats, int, Event], Chain]:
     """Run chains by NumPyro's sampler; see `nuts.Backend`."""
     _need("nuts_numpyro", "jax", "numpyro")
     import jax
     from numpyro.infer.hmc import hmc
 
-    log_density = _in_jax(log_posterior)
+    from bayesgmm.marginal.jax_density import in_jax
+
+    log_density = in_jax(view)
     begin, advance = hmc(lambda x: -log_density(x), algo="NUTS")
     advance = jax.jit(advance)
 
@@ -109,7 +109,7 @@ def numpyro_chains(
 
 
 def blackjax_chains(
-    log_posterior: LogPosterior, settings: Settings
+    view: View, settings: Settings
 ) -> Callable[[Floats, int, Event], Chain]:
     """Run chains by BlackJAX's sampler; see `nuts.Backend`.
 
@@ -119,7 +119,9 @@ def blackjax_chains(
     import blackjax
     import jax
 
-    log_density = _in_jax(log_posterior)
+    from bayesgmm.marginal.jax_density import in_jax
+
+    log_density = in_jax(view)
     kernel = blackjax.nuts.build_kernel()
     adaptation = blackjax.window_adaptation(blackjax.nuts, log_density)
     warm_up = jax.jit(lambda key, x: adaptation.run(key, x, settings.tune)[0])
@@ -156,30 +158,6 @@ def _need(method, *packages):
             f"{method!r} without {' and '.join(missing)}",
             "Install them with `pip install 'bayesgmm[jax]'`, or use 'nuts'.",
         )
-
-
-def _in_jax(log_posterior: LogPosterior):
-    """Return the log-density as a differentiable function of JAX."""
-    import jax
-
-    # As PyTensor does where it uses JAX: a setting of one thread only does not reach
-    # the threads that call back.
-    jax.config.update("jax_enable_x64", True)
-
-    def call(x):
-        value, gradient = log_posterior(np.asarray(x))
-        return np.float64(value), np.asarray(gradient)
-
-    def value_and_gradient(x):
-        shapes = [jax.ShapeDtypeStruct(shape, x.dtype) for shape in ((), x.shape)]
-        return jax.pure_callback(call, tuple(shapes), x, vmap_method="sequential")
-
-    @jax.custom_vjp
-    def log_density(x):
-        return value_and_gradient(x)[0]
-
-    log_density.defvjp(value_and_gradient, lambda gradient, by: (by * gradient,))
-    return log_density
 
 
 def _collected(steps, settings):

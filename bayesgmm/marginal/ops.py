@@ -6,9 +6,11 @@ called from a cached graph crashes.
 """
 
 import pytensor.tensor as pt
+from pytensor.compile.mode import optdb
 from pytensor.gradient import DisconnectedType, grad_not_implemented
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import graph_rewriter
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
     register_funcify_default_op_cache_key,
@@ -55,6 +57,17 @@ def register(op_class):
         return call_kernel, KERNEL_VERSION
 
     return op_class
+
+
+@graph_rewriter
+def _meet_jax(fgraph):
+    """Load our Ops' forms in JAX when a graph of them is about to become JAX's."""
+    if any(isinstance(node.op, KernelOp) for node in fgraph.apply_nodes):
+        import bayesgmm.marginal.jax_ops  # noqa: F401
+
+
+# Rewrites of this tag run for JAX alone, so nobody else needs to have it installed.
+optdb.register("bayesgmm_meet_jax", _meet_jax, "jax", position=0)
 
 
 @register
