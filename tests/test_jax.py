@@ -5,6 +5,8 @@ The kernels, which other tests hold to definitions and to R, say what is right.
 
 import doctest
 
+import arviz as az
+import dask.array as da
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -159,12 +161,10 @@ def test_every_op_is_in_the_table():
     )
 
 
-def test_an_op_that_is_not_says_what_to_do():
-    class OfLazyRows(KernelOp):
-        pass
-
+def test_lazy_rows_are_refused():
+    rows = da.from_array(three_groups(), chunks=(20, 3))
     with pytest.raises(NotImplementedError, match="Load the rows first, or sample"):
-        jax_ops.jax_funcify(OfLazyRows())
+        get_jaxified_logp(bg.build_model(rows, 2, "spherical"))
 
 
 # -- models ------------------------------------------------------------------------
@@ -320,3 +320,44 @@ def test_who_computes_depends_on_the_device(monkeypatch):
         found = density(jnp.asarray(y))
         close(found, (np.asarray(value), gradient))
     assert called == [view]
+
+
+@pytest.fixture(scope="module")
+def by_nutpie():
+    """A model begun at EM, its draws, and where EM is."""
+    X = three_groups()[:40, :2]
+    em = bg.GaussianMixture(2, covariance_type="tied", random_state=0).fit(X)
+    model = bg.build_model(X, 2, "tied", init=em)
+    return model, em, bg.sample(model, draws=1000, random_seed=1, progress=False)
+
+
+def check_draws(posterior, by_nutpie):
+    """Means within four standard errors of nutpie's."""
+    for name in ("weights", "means", "standard_deviations", "partial_correlations"):
+        trees = [tree["posterior"][name] for tree in (posterior, by_nutpie)]
+        means = [tree.mean(("chain", "draw")).values for tree in trees]
+        errors = [az.mcse(tree).values for tree in trees]
+        assert (np.abs(means[0] - means[1]) < 4 * np.hypot(*errors)).all()
+
+
+@pytest.mark.slow
+def test_pymc_samples_a_model_by_numpyro(by_nutpie):
+    """From EM: without jitter and warm-up the first draws are next to it."""
+    model, em, expected = by_nutpie
+    settings = {"nuts_sampler": "numpyro", "progressbar": False, "random_seed": 3}
+    with model:
+        found = pm.sample(1000, tune=500, chains=4, **settings)
+        first = pm.sample(1, tune=0, chains=2, **settings, jitter=False)
+    check_draws(found, expected)
+    gaps = first["posterior"]["means"].values - em.means_
+    assert np.abs(gaps).max() < 2.0  # groups are 4 apart
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["nuts_numpyro", "nuts_blackjax"])
+def test_our_samplers_on_the_graph(method, by_nutpie, monkeypatch):
+    """As on an accelerator."""
+    model, _, expected = by_nutpie
+    monkeypatch.setitem(jax_density.FORMS, "cpu", jax_density.as_graph)
+    settings = {"draws": 500, "tune": 300, "random_seed": 2, "progress": False}
+    check_draws(bg.sample(model, method=method, **settings), expected)

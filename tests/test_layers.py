@@ -129,6 +129,7 @@ ROWS = {
         "grid_chunks",
         "held_out",
         "interchange",
+        "jax",
         "lrt",
         "mini_batches",
         "pipeline",
@@ -161,6 +162,7 @@ LAZY_UPWARD: set[tuple[str, str]] = {
 F_DOWN = "FGHI"
 LIBRARIES = {
     "numba": {"kernels", "marginal"},
+    "jax": {"jax", "marginal"},
     "pymc": {"marginal"},
     "pytensor": {"marginal"},
     "nutpie": {"marginal"},

@@ -11,6 +11,7 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 from bayesgmm.marginal import definite_ops, family_ops, jax_maps, observed, ops
 from bayesgmm.marginal.jax_likelihood import complete_rows, observed_rows
+from bayesgmm.marginal.lazy import LazyLogLikelihood
 
 
 def _likelihood(rows_of) -> Callable:
@@ -81,16 +82,18 @@ IN_JAX: dict[type, Callable] = {
 
 @jax_funcify.register(ops.KernelOp)
 def _in_jax(op, **kwargs):  # noqa: ARG001
-    """Look up an Op.
+    return IN_JAX[type(op)]
+
+
+@jax_funcify.register(LazyLogLikelihood)
+def _refuse(op, **kwargs):
+    """Refuse rows that a scheduler reads.
 
     Raises
     ------
     NotImplementedError
-        For Ops that read rows which are not in memory.
     """
-    if type(op) in IN_JAX:
-        return IN_JAX[type(op)]
     raise NotImplementedError(
-        f"`{type(op).__name__}` has no form in JAX, which needs all rows in memory. "
-        "Load the rows first, or sample with method='nuts'."
+        "a model of lazy rows has no form in JAX, which needs all rows in memory. "
+        "Load the rows first, or sample with bg.sample(model, method='nuts')."
     )
