@@ -137,16 +137,15 @@ def observed_inputs(rng, noisy, n=50, k=3, d=4):
 
 @pytest.mark.parametrize("rows", ["complete", "with gaps", "with noise"])
 def test_likelihoods_and_their_gradients(rows, monkeypatch):
-    """In one block and in several, the last of them shorter."""
+    """In several blocks, the last of them shorter; other tests have one block."""
+    monkeypatch.setattr(jax_likelihood, "BLOCK_NUMBERS", 12 * 7)
     rng = np.random.default_rng(3)
     name, inputs = "Observed", observed_inputs(rng, rows == "with noise")
     if rows == "complete":
         name, inputs = "Mixture", (*inputs[:2], *mixture(rng))
         inputs[0][np.isnan(inputs[0])] = 0.5
-    for block in (2**22, 12 * 7):
-        monkeypatch.setattr(jax_likelihood, "BLOCK_NUMBERS", block)
-        found, expected = run(f"{name}LogLikelihood", inputs)
-        close(found, expected)
+    found, expected = run(f"{name}LogLikelihood", inputs)
+    close(found, expected)
     arguments = (rng.normal(size=50), *inputs, *expected[1:])
     close(*run(f"{name}Gradient", arguments))
 
@@ -235,7 +234,8 @@ CASES = [(prior, "full") for prior in PRIORS] + [
 ]
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [("all but default", "full")]))
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
 def test_priors(case):
     prior, family = case
     names = ("x0", "x1", "x2")
@@ -243,6 +243,7 @@ def test_priors(case):
     check_model(bg.build_model(three_groups(), 2, family, priors=priors))
 
 
+@pytest.mark.slow
 def test_a_mixture_in_anybodys_model():
     X = three_groups()
     with pm.Model() as model:
@@ -282,6 +283,7 @@ def test_log_likelihood_wants_double_precision():
         bayesgmm.jax.log_likelihood(np.ones((2, 1)), [1.0], [[0.0]], [[[1.0]]])
 
 
+@pytest.mark.slow
 def test_its_example():
     assert doctest.testmod(bayesgmm.jax).failed == 0
 
