@@ -14,14 +14,13 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm._typing import Ints
+from bayesgmm.chunk_tree import ChunkTree, broken
 from bayesgmm.errors import ChunkError, InputError
 from bayesgmm.validation import Table, check_sample_weight, check_table, storable
 from bayesgmm.weight_kinds import WeightKind
 
 TOLD_ROWS = 100
 """Rows at each of three places that tell data from other data."""
-BRANCHES = 8
-"""Sums that a node of the tree adds up."""
 
 
 def is_chunked(X: Any) -> bool:
@@ -77,14 +76,10 @@ class Chunks:
         return np.cumsum([0, *self.array.chunks[0]])[:-1]
 
     @cached_property
-    def parts(self) -> list[tuple[Any, Any]]:
-        """The chunks, each with its weights or None; to be computed."""
-        import dask
-
-        array, weight = dask.optimize(self.array, self.sample_weight)  # pyright: ignore[reportPrivateImportUsage]
-        rows = array.to_delayed().ravel()
-        weights = [None] * len(rows) if weight is None else weight.to_delayed()
-        return list(zip(rows, weights, strict=True))
+    def tree(self) -> ChunkTree:
+        """How the chunks are read and summed."""
+        names = [self.name(number) for number in range(len(self.starts))]
+        return ChunkTree.of(self.array, self.sample_weight, names)
 
     def sum(self, summarise: Callable, add: Callable, *arguments: Any) -> Any:
         """Return the sum over chunks of ``summarise(rows, weight, *arguments)``.
@@ -92,38 +87,23 @@ class Chunks:
         Raises
         ------
         ChunkError
-            If a chunk cannot be read, or not be summarised; it says which.
+            If a chunk cannot be read; it says which.
         """
-        import dask
-
-        told = dask.delayed(arguments, traverse=False)  # pyright: ignore[reportPrivateImportUsage]
-        part, join = dask.delayed(_apply, pure=True), dask.delayed(add, pure=True)  # pyright: ignore[reportPrivateImportUsage]
-        nodes = [
-            part(summarise, *each, told, self.name(number))
-            for number, each in enumerate(self.parts)
-        ]
-        while len(nodes) > 1:
-            nodes = [
-                join(nodes[i : i + BRANCHES]) for i in range(0, len(nodes), BRANCHES)
-            ]
         with self._naming():
-            return nodes[0].compute()
+            return self.tree.sum(summarise, add, arguments)
 
     @contextmanager
     def _naming(self):
-        """Name the chunk that is the reason of an error."""
+        """Name the chunk that is the reason of an error, if nobody did."""
         try:
             yield
         except (InputError, ChunkError):
             raise
         except Exception as error:
-            broken = self._find_broken()
-            if broken is None:
+            name = self._find_broken()
+            if name is None:
                 raise
-            raise ChunkError(
-                f"{broken.capitalize()} cannot be read: {type(error).__name__}: "
-                f"{error}. Mend it or leave it out, and fit again."
-            ) from error
+            raise broken(name, error) from error
 
     def name(self, number: int) -> str:
         """Return what a chunk is called in messages."""
@@ -135,9 +115,9 @@ class Chunks:
 
     def _find_broken(self) -> str | None:
         """Return the name of the first chunk that cannot be read even alone."""
-        for number, part in enumerate(self.parts):
+        for number in range(len(self.starts)):
             try:
-                part[0].compute()
+                self.array.blocks[number].compute()
             except Exception:
                 return self.name(number)
         return None
@@ -167,14 +147,6 @@ class Chunks:
 
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return dask.compute(self.array[rows], weight)  # pyright: ignore[reportPrivateImportUsage]
-
-
-def _apply(summarise, rows, weight, arguments, name):
-    try:
-        return summarise(rows, weight, *arguments)
-    except InputError as error:
-        got = f"{error.got} of {name}"
-        raise type(error)(error.argument, error.rule, got, error.remedy) from None
 
 
 def open_chunks(

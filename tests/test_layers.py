@@ -21,7 +21,7 @@ ROWS = {
         "atomic",
         "chains sampled",
         "checkpoint",
-        "chunks extent sketch",
+        "chunks chunk_tree extent sketch",
         "dims",
         "errors",
         "fittable",
