@@ -23,24 +23,26 @@ class NoiseShare:
 
     Attributes
     ----------
-    weight : float
-    count : float or None
-        Rows labelled so; None before there are labels.
+    now : array of shape (2,)
+        The weight, and how many rows are labelled so: NaN before there are labels.
     """
 
     def __init__(self, target: Target):
         own, others = self.concentration = target.noise_concentration
-        self.weight = own / (own + others)
-        self.count: float | None = None
+        self.now = np.array([own / (own + others), np.nan])
         if target.em is not None and target.em.noise is not None:
-            self.weight = target.em.noise.weight
+            self.now[0] = target.em.noise.weight
+
+    @property
+    def weight(self) -> float:
+        return float(self.now[0])
 
     def draw(self, rng, n_labels: int) -> float:
         """Draw the weight given the labels, if there are any."""
         own, others = self.concentration
-        if self.count is not None:
-            n_others = n_labels - self.count
-            self.weight = rng.beta(own + self.count, others + n_others)
+        count = self.now[1]
+        if not np.isnan(count):
+            self.now[0] = rng.beta(own + count, others + (n_labels - count))
         return self.weight
 
 
@@ -151,5 +153,5 @@ def draw_parts(
             *total,
         )
     if share is not None:
-        share.count = n_noise
+        share.now[1] = n_noise
     return score

@@ -1,6 +1,7 @@
 """Gibbs sampling of a mixture of a known number of components, conjugate priors."""
 
 import time
+from collections import deque
 from functools import partial
 from threading import Event
 
@@ -16,6 +17,7 @@ from bayesgmm.conjugate_form import (
     first_state,
     gibbs_prior,
 )
+from bayesgmm.diary import Diary, leaves
 from bayesgmm.dims import NOISE_WEIGHT
 from bayesgmm.kernels.sweeps import (
     GibbsPrior,
@@ -34,7 +36,6 @@ from bayesgmm.sweeping import (
     make_record,
     others_by_name,
     rows_of,
-    segments,
 )
 from bayesgmm.target import Target, data_groups, names
 
@@ -99,19 +100,26 @@ def _sample(target, prior, rows, settings, chain: int, stop: Event):
     state = first_state(target, first_parameters(target, rng), k)
     draw_labels(rows, state, k, rng)
     disperse(state.total)
-    for part in segments(settings.tune, stop):
-        n_sweeps, nothing = part.stop - part.start, make_record(0, k, d)
-        done = _sweep(rng, rows, prior, state, n_sweeps, nothing, np.empty(0))
-        check_finite(state, k, part.stop, done)
-    drawn, n_draws = make_record(settings.draws, k, d), 0
-    noise = np.zeros(settings.draws)
-    for part in segments(settings.draws, stop):
-        out = Record(*(array[part] for array in drawn))
-        n_sweeps = part.stop - part.start
-        done = _sweep(rng, rows, prior, state, n_sweeps, out, noise[part])
-        check_finite(state, k, settings.tune + part.stop, done)
-        n_draws = part.stop
-    return Record(*(array[:n_draws] for array in drawn)), noise[:n_draws]
+    share = [] if rows.share is None else [rows.share.now]
+    name, own = f"Gibbs, chain {chain}", [*leaves(state), *share]
+    diary = Diary(settings.checkpoint, name, rng, own)
+    run = partial(_run, rng, rows, prior, state)
+    warm_up = diary.segments("warm-up", settings.tune, stop, partial(run, False))
+    deque(warm_up, maxlen=0)
+    draws = diary.segments("draws", settings.draws, stop, partial(run, True))
+    nothing = *make_record(0, k, d), np.empty(0)
+    *drawn, noise = map(np.concatenate, zip(nothing, *draws, strict=True))
+    return Record(*drawn), noise
+
+
+def _run(rng, rows, prior, state, recorded: bool, first: int, n_sweeps: int):
+    """Return the draws of a segment, and of the weight of noise."""
+    k, d = state.components.means.shape
+    n = n_sweeps if recorded else 0
+    out, noise = make_record(n, k, d), np.zeros(n)
+    done = _sweep(rng, rows, prior, state, n_sweeps, out, noise)
+    check_finite(state, k, first + n_sweeps, done)
+    return *out, noise
 
 
 def _sweep(

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.checkpoint import Checkpoint
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -20,6 +22,8 @@ class Settings:
     progress : bool
     dispersed : bool
         Whether chain c starts at the c-th good optimum of EM instead of the best.
+    checkpoint : Checkpoint
+        What keeps what chains have computed.
     """
 
     draws: int
@@ -29,6 +33,7 @@ class Settings:
     seed: int
     progress: bool
     dispersed: bool = False
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,9 @@
 """`sample`: draws from the posterior of a model, named and with labels resolved."""
 
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ import xarray as xr
 
 from bayesgmm.arguments import check_choice, check_count, check_seed
 from bayesgmm.cavi import sample_cavi
+from bayesgmm.checkpoint import open_checkpoint
 from bayesgmm.dims import DIMS, N_FILLED
-from bayesgmm.errors import InputError, PosteriorWarning
+from bayesgmm.errors import InputError
 from bayesgmm.gibbs import gibbs
 from bayesgmm.importance import GOOD_K, pareto_k, resample
 from bayesgmm.kernels.threads import available_cores
@@ -27,8 +28,8 @@ from bayesgmm.posterior import (
 from bayesgmm.priors import Priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
-from bayesgmm.sentences import describe_roughness
-from bayesgmm.target import Target, make_target
+from bayesgmm.sampling_warnings import warn_of_draws, warn_of_ties
+from bayesgmm.target import Target, make_target, tell
 from bayesgmm.telescoping import telescoping
 
 TUNE = 500
@@ -59,13 +60,13 @@ class ConjugateMethod:
 
 CONJUGATE: dict[str, ConjugateMethod] = {
     "gibbs": ConjugateMethod(
-        gibbs, "conjugate", takes=("missing", "labels", "noise", "X")
+        gibbs, "conjugate", takes=("missing", "labels", "noise", "X", "checkpoint")
     ),
-    "telescoping": ConjugateMethod(telescoping, "dynamic", 10, ("missing", "X")),
+    "telescoping": ConjugateMethod(
+        telescoping, "dynamic", 10, ("missing", "X", "checkpoint")
+    ),
     "cavi": ConjugateMethod(sample_cavi, "conjugate"),
 }
-# Of the variance of all rows. Ties are at 0, and no measured group is this narrow.
-NO_SPREAD = 1e-12
 
 
 def sample(
@@ -86,6 +87,7 @@ def sample(
     chains: int = 4,
     cores: int | None = None,
     random_seed: int | None = None,
+    checkpoint: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> xr.DataTree:
     """Sample the posterior of a mixture, relabel it, and return it for ArviZ.
@@ -135,6 +137,11 @@ def sample(
         depend on it.
     random_seed : int, optional
         The same seed gives the same draws.
+    checkpoint : str or PathLike, optional
+        A file that keeps what was computed. The same call with the same file, after an
+        interrupt or a crash, goes on where that was, and gives the draws that it would
+        have given; seeds that were drawn are in the file too. For NUTS by nutpie or
+        PyMC, "laplace", "pathfinder", "gibbs" and "telescoping".
     progress : bool
         Say on standard error what is going on.
 
@@ -153,29 +160,38 @@ def sample(
         If the user interrupts before the first draw after warm-up.
     """
     method = _check_method(method)
-    settings = Settings(
-        draws=check_count("draws", draws),
-        tune=check_count("tune", tune),
-        chains=check_count("chains", chains),
-        cores=available_cores() if cores is None else check_count("cores", cores),
-        seed=check_seed(random_seed),
-        progress=progress,
-        dispersed=_is_dispersed(init, method),
-    )
+    _check_checkpoint(checkpoint, method)
+    counts = {"draws": draws, "tune": tune, "chains": chains}
+    counts = {name: check_count(name, value) for name, value in counts.items()}
+    cores = available_cores() if cores is None else check_count("cores", cores)
+    own_seed = check_seed(random_seed)
+    dispersed = _is_dispersed(init, method)
     what = _what(
         model_or_X,
         method,
         n_components=n_components,
         covariance_type=covariance_type,
         priors=priors,
-        init=None if settings.dispersed else init,
+        init=None if dispersed else init,
         sample_weight=sample_weight,
         weight_kind=weight_kind,
         labels=labels,
         missing=missing,
         noise=noise,
     )
-    sampled = _run(what, method, settings)
+    told = {"method": method, "random_seed": random_seed, "dispersed": dispersed}
+    told |= counts | (tell(_target_of(what)) if checkpoint is not None else {})
+    with open_checkpoint(checkpoint, told) as kept:
+        seed = kept.recall("seed", (), lambda: {"seed": own_seed})["seed"]
+        settings = Settings(
+            **counts,
+            cores=cores,
+            seed=int(seed),
+            progress=progress,
+            dispersed=dispersed,
+            checkpoint=kept,
+        )
+        sampled = _run(what, method, settings)
     attrs = {
         "method": method,
         "random_seed": settings.seed,
@@ -186,9 +202,9 @@ def sample(
     attrs |= _quality(sampled) | sampled.attrs
     sampled = _resampled(sampled, attrs.get(PARETO_K, np.nan), settings.seed)
     posterior = build_posterior(sampled.groups, sampled.coords, sampled.dims, attrs)
-    _warn(sampled, posterior, settings)
-    _warn_of_ties(posterior, what)
-    return _relabelled(posterior, what)
+    warn_of_draws(sampled, posterior, settings)
+    warn_of_ties(posterior, _target_of(what))
+    return _relabelled(posterior, _target_of(what))
 
 
 def _is_dispersed(init, method) -> bool:
@@ -204,6 +220,21 @@ def _is_dispersed(init, method) -> bool:
         "both",
         f"Only {', '.join(map(repr, NUTS))} can start chains at several optima.",
     )
+
+
+def _check_checkpoint(checkpoint, method) -> None:
+    if checkpoint is None:
+        return
+    from bayesgmm.marginal.run import RESUMED  # PyMC takes seconds
+
+    able = [name for name, own in CONJUGATE.items() if "checkpoint" in own.takes]
+    if method not in (*able, *RESUMED):
+        raise InputError(
+            "checkpoint",
+            f"be None for `method={method!r}`",
+            "a file",
+            f"Only {', '.join(map(repr, (*RESUMED, *able)))} can go on from one.",
+        )
 
 
 def _what(model_or_X, method, **known) -> Any:
@@ -333,55 +364,13 @@ def _resampled(sampled: Sampled, k: float, seed: int) -> Sampled:
     return replace(sampled, groups=groups)
 
 
-def _warn(sampled: Sampled, posterior, settings) -> None:
-    """Say what is missing from the draws, or wrong with them."""
-    k = posterior[POSTERIOR].attrs.get(PARETO_K, 0.0)
-    if np.isnan(k):
-        _tell(
-            "How rough the draws are is not known: they are too few, or some are where "
-            "the posterior has no density. Draw more, or compare with `method='nuts'`."
-        )
-    if k > GOOD_K:
-        _tell(
-            f"The draws are rough: {describe_roughness(k)}. Spreads may be too small; "
-            "compare with `method='nuts'`."
-        )
-    for chain, error in sampled.failures.items():
-        _tell(f"Chain {chain} died and is left out: {type(error).__name__}: {error}")
-    if sampled.interrupted:
-        sizes = posterior[POSTERIOR].sizes
-        _tell(
-            f"Sampling was interrupted: {sizes['draw']} of {settings.draws} draws in "
-            f"{sizes['chain']} of {settings.chains} chains were kept."
-        )
+def _target_of(what) -> Target | None:
+    return what if isinstance(what, Target) else getattr(what, "target", None)
 
 
-def _warn_of_ties(posterior, what) -> None:
-    """Tell of components without spread: the posterior may have no finite integral."""
-    target = what if isinstance(what, Target) else getattr(what, "target", None)
-    if target is None:
-        return
-    covariances = posterior[POSTERIOR]["covariances"].values
-    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
-    narrow = variances < NO_SPREAD * target.variances
-    if narrow.any():
-        draws = narrow.any(axis=(-1, -2)).mean()
-        _tell(
-            f"In {draws:.1%} of draws a component has hardly any spread, as on tied "
-            "rows. A prior that learns its scale from the components does not keep it "
-            "from zero: use `default_priors(X, ..., kind='independent')`, or undo the "
-            "rounding of the data."
-        )
-
-
-def _tell(message):
-    warnings.warn(message, PosteriorWarning, stacklevel=4)
-
-
-def _relabelled(posterior, what):
+def _relabelled(posterior, target: Target | None):
     names = set(posterior[POSTERIOR].data_vars)
     if not set(DIMS) <= names or N_FILLED in names:
         return posterior
-    target = what if isinstance(what, Target) else getattr(what, "target", None)
     rows = target.table if target is not None and target.sketch else None
     return relabel(posterior, reference=target and target.em, X=rows)

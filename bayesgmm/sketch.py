@@ -36,6 +36,15 @@ class Sketch:
     sample: Table
     sample_weight: Floats | None
 
+    def tell(self) -> dict[str, Any]:
+        """Return what tells all rows from others, beside those of the sample."""
+        array = self.chunks.array
+        return {
+            "shape of X": array.shape,
+            "chunks of X": array.chunks,
+            "moments of X": tuple(self.extent),
+        }
+
 
 def sketch(X: Any, sample_weight: Any = None, kind: WeightKind | None = None) -> Sketch:
     """Read lazy rows twice: all of them for their moments, and a sample to keep.

@@ -1,9 +1,6 @@
-"""What chains of Gibbs sweeps share: rows, labels, segments that can be interrupted."""
+"""What chains of Gibbs sweeps share: rows, labels, memory for draws."""
 
-import time
-from collections.abc import Iterator
 from dataclasses import replace
-from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +21,6 @@ from bayesgmm.target import Target
 # Operations of a pass (a few milliseconds) from which its rows are shared by threads.
 # Below, chains are what threads do.
 _WORTH_THREADS = 2**23
-# A segment is what cannot be interrupted.
-_SECONDS = 0.1
 
 
 class Rows(NamedTuple):
@@ -95,29 +90,6 @@ def draw_labels(rows: Rows, state: State, n_components: int, rng) -> float:
     state.total.sums[:k, :d] = sums
     state.total.outer_products[:k, :d, :d] = outer_products
     return score
-
-
-def segments(n_sweeps: int, stop: Event, unit: int = 1) -> Iterator[slice]:
-    """Cut sweeps into segments of about a tenth of a second, until stopped.
-
-    Parameters
-    ----------
-    n_sweeps : int
-        A multiple of `unit`.
-    stop : threading.Event
-    unit : int
-        Of which segments are multiples.
-    """
-    done, size = 0, unit
-    while done < n_sweeps and not stop.is_set():
-        begun = time.perf_counter()
-        now = slice(done, min(done + size, n_sweeps))
-        yield now
-        seconds, done = time.perf_counter() - begun, now.stop
-        if seconds < _SECONDS / 2:
-            size *= 2
-        elif seconds > 2 * _SECONDS:
-            size = max(size // 2 // unit, 1) * unit
 
 
 def make_record(n_draws: int, n_components: int, d: int) -> Record:

@@ -261,6 +261,24 @@ def data_groups(target: Target) -> dict[str, dict[str, Any]]:
     return groups | ({"constant_data": constant} if constant else {})
 
 
+def tell(target: Target | None) -> dict[str, Any]:
+    """Return what tells a posterior from others, by the names that users know."""
+    if target is None:
+        return {}
+    lazy = target.sketch
+    return {
+        "X": target.table.values,
+        "feature_names": target.table.feature_names,
+        "sample_weight": target.sample_weight,
+        "labels": target.allowed,
+        "noise": target.noise,
+        "n_components": target.n_components,
+        "covariance_type": target.covariance_type,
+        "priors": target.priors,
+        "init": target.em and target.em.to_dict(),
+    } | ({} if lazy is None else lazy.tell())
+
+
 def _find_noise(noise, init, table, sample_weight) -> Noise | None:
     """Return the box of noise: that of `init` unless another is asked for."""
     check_noise(noise)

@@ -1,6 +1,7 @@
 """Telescoping sampling: the number of components is drawn with everything else."""
 
 import time
+from collections import deque
 from functools import partial
 from threading import Event
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from bayesgmm.conjugate_form import (
     first_state,
     telescoping_prior,
 )
+from bayesgmm.diary import Diary, leaves
 from bayesgmm.dims import N_COMPONENTS, N_FILLED, SIZE
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.sweeps import Record, State
@@ -37,7 +39,6 @@ from bayesgmm.sweeping import (
     make_record,
     others_by_name,
     rows_of,
-    segments,
 )
 from bayesgmm.target import Target, data_groups, names
 
@@ -156,17 +157,26 @@ def _sample(target, prior, rows, settings, thin, chain: int, stop: Event) -> _Ch
     state = first_state(target, first_parameters(target, rng), largest)
     tally = Tally(np.zeros(largest), np.zeros(largest), np.array([k, k]))
     draw_labels(rows, state, k, rng)
-    pieces: list[tuple[Record, np.ndarray]] = []
-    for part in segments(thin * settings.tune, stop, thin):
-        memory = _memory(0, largest, d)
-        done = _sweep(rng, rows, prior, state, tally, part, thin, *memory)
-        check_finite(state, tally.size[0], part.stop, done)
-    for part in segments(thin * settings.draws, stop, thin):
-        memory = _memory((part.stop - part.start) // thin, largest, d)
-        done = _sweep(rng, rows, prior, state, tally, part, thin, *memory)
-        check_finite(state, tally.size[0], part.stop, done)
-        pieces.append(_trim(*memory))
+    name, own = f"telescoping, chain {chain}", leaves((state, tally))
+    diary = Diary(settings.checkpoint, name, rng, own)
+    run = partial(_run, rng, rows, prior, state, tally, thin)
+    tune, draws = thin * settings.tune, thin * settings.draws
+    deque(diary.segments("warm-up", tune, stop, partial(run, False), thin), maxlen=0)
+    found = list(diary.segments("draws", draws, stop, partial(run, True), thin))
+    pieces = [(Record(*drawn), sizes) for *drawn, sizes in found]
     return _Chain(*_join(pieces, d), tally)
+
+
+def _run(rng, rows, prior, state, tally, thin, recorded: bool, first: int, n_sweeps):
+    """Return the draws of a segment, and their sizes."""
+    largest, d = state.components.means.shape
+    memory = _memory(n_sweeps // thin if recorded else 0, largest, d)
+    done = _sweep(rng, rows, prior, state, tally, n_sweeps, thin, *memory)
+    check_finite(state, tally.size[0], first + n_sweeps, done)
+    if not recorded:
+        return ()
+    drawn, sizes = _trim(*memory)
+    return *drawn, sizes
 
 
 def _memory(n_draws, largest, d):
@@ -179,7 +189,7 @@ def _sweep(
     prior: TelescopingPrior,
     state: State,
     tally,
-    part,
+    n_sweeps,
     thin,
     out,
     sizes,
@@ -188,7 +198,7 @@ def _sweep(
 
     Return whether all rows had labels.
     """
-    n, n_sweeps = rows.n_labels, part.stop - part.start
+    n = rows.n_labels
     if rows.n_threads == 0:
         done = run_telescoping(
             rng,

@@ -60,7 +60,7 @@ ROWS = {
         "remembered online",
         "calibration cell_search cells stand_ins",
         "cavi variational",
-        "completing conjugate_form gibbs sweeping telescoping",
+        "completing conjugate_form diary gibbs sweeping telescoping",
         "marginal",
     ],
     "F posterior": [
@@ -134,7 +134,7 @@ ROWS = {
         "mini_batches",
         "pipeline",
         "prior_sampling",
-        "sampling",
+        "sampling sampling_warnings",
         "scene_files",
         "scenes",
         "scores",

@@ -3,7 +3,7 @@
 This is what samplers outside PyMC need.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +15,10 @@ from pytensor.link.numba.dispatch.basic import numba_njit
 from pytensor.link.numba.linker import NumbaLinker
 
 from bayesgmm._typing import Floats
+from bayesgmm.checkpoint import Checkpoint
 from bayesgmm.lazy_passes import score
 from bayesgmm.marginal.constants import as_arguments
+from bayesgmm.marginal.kept_values import remember
 from bayesgmm.marginal.lazy import Apart, take_apart
 
 
@@ -40,9 +42,12 @@ class FlatModel:
     Attributes
     ----------
     model : pymc.Model
+    checkpoint : Checkpoint
+        What keeps values of the log-posterior.
     """
 
     model: pm.Model
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
     @cached_property
     def start(self) -> Floats:
@@ -99,8 +104,12 @@ class FlatModel:
         -------
         function
             ``f(flat) -> (float, gradient)``; it releases the interpreter lock and may
-            be called from several threads.
+            be called from several threads. Values that the checkpoint keeps are not
+            computed again.
         """
+        return remember(self._log_posterior(), self.start, self.checkpoint)
+
+    def _log_posterior(self):
         kernel, variables, apart = self._kernel
         shared = [variable.get_value() for variable in variables]
         split = self.split

@@ -35,6 +35,8 @@ METHODS: dict[str, Callable[[FlatModel, Settings], FlatDraws]] = {
     "pathfinder": sample_pathfinder,
     "smc": sample_smc,
 }
+RESUMED = ("nuts", "nuts_pymc", "laplace", "pathfinder")
+"""Those that are deterministic given a seed and values of the log-posterior."""
 
 
 def sample_model(model: pm.Model, method: str, settings: Settings) -> Sampled:
@@ -45,7 +47,7 @@ def sample_model(model: pm.Model, method: str, settings: Settings) -> Sampled:
     KeyboardInterrupt
         If the user interrupts before there is a draw to keep.
     """
-    flat = FlatModel(model)
+    flat = FlatModel(model, settings.checkpoint)
     draws = METHODS[method](flat, settings)
     if draws.values.shape[1] == 0:  # stopped before there was anything to keep
         raise KeyboardInterrupt
