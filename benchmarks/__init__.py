@@ -1,0 +1,1 @@
+"""Speed and memory beside those of other packages: `python -m benchmarks`."""

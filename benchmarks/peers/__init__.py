@@ -1,0 +1,1 @@
+"""What each peer does when it is asked; see `benchmarks.asking`."""
