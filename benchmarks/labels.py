@@ -103,7 +103,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     found = {name: measure(run) for name, run in similarity(quick).items()}
-    gigabytes = peak() / 1024
+    gigabytes = peak() / 1000
     for group in (partitions, relabelling):
         found |= {name: measure(run) for name, run in group(quick).items()}
     table = pd.DataFrame(found).T.assign(goal=pd.Series(GOALS))

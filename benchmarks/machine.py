@@ -72,7 +72,8 @@ def reset_peak() -> None:
 
 def _status(kind: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(x.split()[1]) for x in lines if x.startswith(kind)) / 1024
+    kibibytes = next(int(x.split()[1]) for x in lines if x.startswith(kind))
+    return kibibytes * 1024 / 1e6
 
 
 def in_fresh_process(run: Callable, *arguments: Any) -> Any:
