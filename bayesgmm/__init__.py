@@ -247,5 +247,9 @@ class _Package(ModuleType):
         if not (name in _HOME and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self):
+        """Let functions that use the package go to other processes (cloudpickle)."""
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -181,6 +182,15 @@ def test_all_of_it_goes_to_processes_and_back():
 
 def fitted_once():
     return bg.update(begin(), sweep(begin())).means
+
+
+def test_a_function_that_names_the_package_goes_to_a_cluster():
+    """Dask, Spark and others send functions of a notebook by value, globals and all."""
+    source = "def summarise(rows, at): return bg.sufficient_statistics(rows, at)"
+    of_a_notebook = {"bg": bg, "__name__": "__main__"}
+    exec(source, of_a_notebook)
+    summarise = cloudpickle.loads(cloudpickle.dumps(of_a_notebook["summarise"]))
+    assert summarise(X, begin()).n_rows == N
 
 
 @pytest.mark.slow
