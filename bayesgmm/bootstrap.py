@@ -9,6 +9,7 @@ import xarray as xr
 from sklearn.utils import check_random_state
 
 from bayesgmm.arguments import check_choice, check_count, check_probability
+from bayesgmm.chunks import is_chunked
 from bayesgmm.dims import (
     ALLOWED,
     COMPONENT,
@@ -25,6 +26,7 @@ from bayesgmm.imputation import impute
 from bayesgmm.intervals import INTERVAL_PROBABILITY, spread
 from bayesgmm.kept import CONSTANT_DATA, SAMPLE_WEIGHT
 from bayesgmm.known_labels import check_labels
+from bayesgmm.lazy_replicates import run_lazy_replicates
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.posterior import (
     BIAS_FACTOR,
@@ -38,7 +40,8 @@ from bayesgmm.posterior import (
 )
 from bayesgmm.progress import announce
 from bayesgmm.relabel import relabel
-from bayesgmm.replicates import KINDS, Sample, run_replicates
+from bayesgmm.replicates import KINDS, Sample, hold_as_fitted, run_replicates
+from bayesgmm.sketch import sketch
 from bayesgmm.validation import (
     Table,
     are_named,
@@ -48,6 +51,7 @@ from bayesgmm.validation import (
 )
 from bayesgmm.weight_kinds import weight_kind as find_weight_kind
 
+LAZY_KIND = "weighted_likelihood"
 STATISTICS = ["estimate", "standard_error", "bias", "lower", "upper"]
 
 
@@ -70,12 +74,13 @@ def bootstrap(
     em : GaussianMixture
         Fitted. Replicates are fitted with its prior and constraints.
     X : array-like of shape (n_observations, n_features) or data frame
-        The observations of the fit.
+        The observations of the fit. Of lazy rows (Dask), without gaps, every pass
+        serves all replicates; only the weighted-likelihood bootstrap can do with them.
     kind : {"weighted_likelihood", "nonparametric", "parametric", "jackknife"}
         ``"weighted_likelihood"`` draws Dirichlet(1) weights of the observations, so
-        that no group is ever left out; ``"nonparametric"`` draws observations with
-        replacement; ``"parametric"`` draws new ones from the fit; ``"jackknife"``
-        leaves out each observation in turn.
+        that no group is ever left out: approximately a posterior under flat priors
+        [2]_; ``"nonparametric"`` draws observations with replacement; ``"parametric"``
+        draws new ones from the fit; ``"jackknife"`` leaves out each one in turn.
     n_replicates : int
         The jackknife has one an observation.
     random_state : int, RandomState or None
@@ -121,6 +126,8 @@ def bootstrap(
        of parameter uncertainty in clustering using a Gaussian mixture model via
        jackknife, bootstrap and weighted likelihood bootstrap*, Comput. Stat.
        34:1779-1813.
+    .. [2] M. A. Newton, A. E. Raftery (1994), *Approximate Bayesian inference with the
+       weighted likelihood bootstrap*, J. R. Stat. Soc. B 56:3-48.
 
     Examples
     --------
@@ -135,14 +142,19 @@ def bootstrap(
     way = KINDS[check_choice("kind", kind, KINDS)]
     check_count("n_replicates", n_replicates, at_least=2)
     fit = _fit(em)
+    meaning = find_weight_kind(weight_kind or em.weight_kind)
+    if is_chunked(X):
+        _check_lazy(kind, labels)
+        settings = meaning, n_replicates, random_state, progress
+        return _bootstrap_lazily(em, fit, X, sample_weight, *settings)
     table = check_table(X, em.missing)
     check_features(table, fit.feature_names, are_named(fit.feature_names))
-    sample = _sample(em, table, sample_weight, labels, weight_kind)
+    sample = _sample(em, table, sample_weight, labels, meaning)
     objective = _objective(em, table, sample)
     numbers = way.numbers(sample, n_replicates)
-    entropy = check_random_state(random_state).randint(2**32, size=4, dtype=np.uint32)
+    entropy = _draw_entropy(random_state)
     with announce(f"Fitting {len(numbers)} replicates", progress):
-        runs = run_replicates(way, sample, objective, fit, numbers, entropy.tolist())
+        runs = run_replicates(way, sample, objective, fit, numbers, entropy)
     n_observations = sample.counts.sum()
     attrs = {
         "bootstrap": kind,
@@ -155,7 +167,9 @@ def bootstrap(
     rows = replace(table, values=impute(fit, table.values))
     kept = {} if sample_weight is None else {SAMPLE_WEIGHT: np.array(sample_weight)}
     kept |= {} if sample.allowed is None else {ALLOWED: sample.allowed.astype(np.int8)}
-    tree = _tree(runs, numbers, table, kept, attrs)
+    data = {"observed_data": {"x": table.values}}
+    data |= {CONSTANT_DATA: kept} if kept else {}
+    tree = _tree(runs, numbers, data, {OBSERVATION: table.obs_ids}, attrs)
     return relabel(tree, reference=fit, X=rows)
 
 
@@ -170,11 +184,48 @@ def _fit(em) -> MixtureParameters:
     )
 
 
-def _sample(em, table: Table, sample_weight, labels, weight_kind) -> Sample:
+def _draw_entropy(random_state) -> list[int]:
+    random = check_random_state(random_state)
+    return random.randint(2**32, size=4, dtype=np.uint32).tolist()
+
+
+def _check_lazy(kind, labels):
+    """Refuse what lazy rows cannot be replicated by."""
+    for name, bad, wanted, got in (
+        ("kind", kind != LAZY_KIND, repr(LAZY_KIND), repr(kind)),
+        ("labels", labels is not None, "None", "labels"),
+    ):
+        if bad:
+            remedy = "Read the rows, or a sample of them, into memory first."
+            raise InputError(name, f"be {wanted} for lazy data", got, remedy)
+
+
+def _bootstrap_lazily(
+    em, fit, X, sample_weight, meaning, n_replicates, random_state, progress
+):
+    rows = sketch(X, sample_weight, meaning)
+    check_features(rows.chunks, fit.feature_names, are_named(fit.feature_names))
+    entropy = _draw_entropy(random_state)
+    with announce(f"Fitting {n_replicates} replicates", progress):
+        runs = run_lazy_replicates(em, rows, meaning, n_replicates, entropy)
+    n_collapsed = sum(run.status is Status.COLLAPSED for run in runs)
+    _warn(runs, n_collapsed)
+    attrs = {
+        "bootstrap": LAZY_KIND,
+        "stands_for": "an approximate posterior under flat priors",
+        "n_replicates": n_replicates,
+        "n_collapsed": n_collapsed,
+        STANDARD_ERROR_FACTOR: 1.0,
+        BIAS_FACTOR: 1.0,
+    }
+    tree = _tree(runs, np.arange(n_replicates), {}, {}, attrs)
+    return relabel(tree, reference=fit, X=rows.sample)
+
+
+def _sample(em, table: Table, sample_weight, labels, meaning) -> Sample:
     n, k = table.n_observations, em.parameters_.n_components
     weight = check_sample_weight(sample_weight, n)
     weight = np.ones(n) if weight is None else weight
-    meaning = find_weight_kind(weight_kind or em.weight_kind)
     counts, importance = meaning.split(weight)
     return Sample(
         table.values,
@@ -189,11 +240,7 @@ def _objective(em, table: Table, sample: Sample):
     """Say what is maximised, all but the rows: those that count fix the yardsticks."""
     kept = np.flatnonzero(sample.counts)
     weight = (sample.counts * sample.importance)[kept]
-    objective = build_objective(em, table.take(kept), weight)
-    maximiser = objective.maximiser.hold_as(em.parameters_)
-    if getattr(em, "status_", None) is Status.REPAIRED:
-        maximiser = maximiser.repaired() or maximiser
-    return replace(objective, maximiser=maximiser)
+    return hold_as_fitted(build_objective(em, table.take(kept), weight), em)
 
 
 def _warn(runs: list[EMRun], n_collapsed: int):
@@ -216,7 +263,7 @@ def _warn(runs: list[EMRun], n_collapsed: int):
         )
 
 
-def _tree(runs: list[EMRun], numbers, table: Table, kept, attrs) -> xr.DataTree:
+def _tree(runs: list[EMRun], numbers, data, coords, attrs) -> xr.DataTree:
     """Lay the replicates that did not collapse out like the draws of one chain."""
     pairs = zip(runs, numbers, strict=True)
     good = [pair for pair in pairs if pair[0].status is not Status.COLLAPSED]
@@ -234,14 +281,12 @@ def _tree(runs: list[EMRun], numbers, table: Table, kept, attrs) -> xr.DataTree:
             for name in DIMS
         },
         SAMPLE_STATS: {name: np.array(values)[None] for name, values in stats.items()},
-        "observed_data": {"x": table.values},
-    } | ({CONSTANT_DATA: kept} if kept else {})
+    } | data
     names = list(parameters[0].feature_names)
-    coords = {
+    coords |= {
         COMPONENT: list(parameters[0].components),
         FEATURE: names,
         FEATURE_BIS: names,
-        OBSERVATION: table.obs_ids,
     }
     dims = {name: list(each) for name, each in DIMS.items()}
     dims |= {"x": [OBSERVATION, FEATURE], SAMPLE_WEIGHT: [OBSERVATION]}

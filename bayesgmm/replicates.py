@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 
 from bayesgmm._typing import Floats, Ints
-from bayesgmm.em import EMRun, run_em
+from bayesgmm.em import EMRun, Status, run_em
 from bayesgmm.errors import InputError
 from bayesgmm.kernels.threads import run_tasks
 from bayesgmm.labelled import observe_labelled
@@ -122,6 +122,14 @@ KINDS = {
         lambda n: float(n - 1),
     ),
 }
+
+
+def hold_as_fitted(objective: Objective, em: Any) -> Objective:
+    """Return what replicates maximise: the fit's own, with all held that it held."""
+    maximiser = objective.maximiser.hold_as(em.parameters_)
+    if getattr(em, "status_", None) is Status.REPAIRED:
+        maximiser = maximiser.repaired() or maximiser
+    return replace(objective, maximiser=maximiser)
 
 
 def refit(

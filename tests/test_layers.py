@@ -79,7 +79,7 @@ ROWS = {
     ],
     "G labels": ["relabel"],
     "G after sampling": [
-        "bootstrap replicates",
+        "bootstrap lazy_replicates replicates together",
         "carry_over",
         "criteria tails",
         "invariants separation solutions verdict",
