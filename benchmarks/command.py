@@ -54,6 +54,11 @@ def _path(comparison: Comparison) -> str:
     return f"benchmarks.{comparison.module}"
 
 
+def nothing(comparison: Comparison) -> Result:
+    """Return what is found of a peer that is not installed."""
+    return Result(comparison.name, date.today().isoformat(), 0.0, facts(), {}, [])
+
+
 def run_all(chosen: Sequence[str], told: argparse.Namespace, folder: Path) -> None:
     """Run the chosen comparisons, and keep what each found as soon as it is there."""
     for comparison in COMPARISONS:
@@ -66,8 +71,8 @@ def run_all(chosen: Sequence[str], told: argparse.Namespace, folder: Path) -> No
                 continue
             if result is None:
                 print(f"{comparison.peer} is not installed, not run")
-            else:
-                results.save(result, folder)
+            if result or not results.load(comparison.name, folder):
+                results.save(result or nothing(comparison), folder)
 
 
 def run_script(module: str) -> None:

@@ -40,25 +40,25 @@ def section(module: str, comparisons: list[Comparison], folder: Path) -> str:
     rows = [row for _, result in found if result for row in result.rows]
     if rows:
         parts.append(table(rows))
-    parts += [
-        _origin(each, result) if result else f"{each.peer}: not installed, not run."
-        for each, result in found
-    ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *(_origin(*each) for each in found)]) + "\n"
+
+
+def _origin(comparison: Comparison, result: Result | None) -> str:
+    """Return when and where figures were found, or why there are none."""
+    if result is None:
+        return f"{comparison.peer or 'Ours alone'}: not run."
+    if not result.rows:
+        return f"{comparison.peer}: not installed, not run ({result.date})."
+    facts = [result.date, f"{result.minutes:.1f} minutes"]
+    for name, value in (result.machine | result.peers).items():
+        facts.append(value if name == "processor" else f"{name} {value}")
+    return f"`{comparison.name}`: {', '.join(facts)}."
 
 
 def _docstring(module: str) -> str:
     """Read the text of a module whose imports may not be there."""
     source = Path(__file__).with_name(f"{module}.py").read_text("utf-8")
     return ast.get_docstring(ast.parse(source)) or module
-
-
-def _origin(comparison: Comparison, result: Result) -> str:
-    """Return when and where figures were found."""
-    facts = [result.date, f"{result.minutes:.1f} minutes"]
-    for name, value in (result.machine | result.peers).items():
-        facts.append(value if name == "processor" else f"{name} {value}")
-    return f"`{comparison.name}`: {', '.join(facts)}."
 
 
 def table(rows: list[Row]) -> str:

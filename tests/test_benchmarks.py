@@ -52,11 +52,15 @@ def test_the_page_has_the_rows_with_their_date_and_machine(written):
 
 
 def test_a_peer_that_was_not_run_has_no_figures(written):
-    page = (written / "p.md").read_text("utf-8")
-    section = page.split("## An iteration on many rows against Spark")[1]
-    section = section.split("\n## ")[0]
-    assert "Spark MLlib: not installed, not run." in section
+    section = spark_on((written / "p.md").read_text("utf-8"))
+    assert "Spark MLlib: not run." in section
     assert "|" not in section
+
+
+def spark_on(page):
+    """Return what a page says of one comparison."""
+    section = page.split("## An iteration on many rows against Spark")[1]
+    return section.split("\n## ")[0]
 
 
 def test_the_page_is_made_anew_of_results_that_are_kept(written):
@@ -65,9 +69,18 @@ def test_the_page_is_made_anew_of_results_that_are_kept(written):
     assert (written / "again.md").read_text("utf-8") == page
 
 
-def test_a_missing_peer_keeps_no_result(tmp_path):
+def test_a_missing_peer_is_told_and_leaves_older_figures_with_their_date(tmp_path):
     """R is looked for along the path."""
-    to = ("--folder", tmp_path, "--to", tmp_path / "p.md")
-    told = run("--quick", "--only", "mclust", *to, PATH=str(tmp_path))
-    assert "mclust is not installed, not run" in told
-    assert not (tmp_path / "mclust.json").exists()
+    to, kept = tmp_path / "p.md", tmp_path / "mclust.json"
+    only = ("--quick", "--only", "mclust", "--folder", tmp_path, "--to", to)
+    assert "mclust is not installed, not run" in run(*only, PATH=str(tmp_path))
+    assert "mclust: not installed, not run (" in to.read_text("utf-8")
+
+    row = {"what": "cells", "peer": "mclust", "ours": 2.0, "theirs": 3.0, "unit": "s"}
+    older = json.loads(kept.read_text()) | {"date": "2001-02-03"}
+    older["rows"] = [row | {"ratio": 1.5, "goal": None, "facts": {}}]
+    kept.write_text(json.dumps(older))
+    run(*only, PATH=str(tmp_path))
+    page = to.read_text("utf-8")
+    assert "| cells | mclust | 2 s | 3 s | 1.5 |" in page
+    assert "`mclust`: 2001-02-03, " in page
