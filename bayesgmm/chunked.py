@@ -1,6 +1,7 @@
 """Lazy rows as EM and prediction see them."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from bayesgmm._typing import Quadratics, SufficientStatistics
 from bayesgmm.chunks import Chunks
 from bayesgmm.extent import Extent
 from bayesgmm.incomplete import observe
+from bayesgmm.known_labels import has_labels, split_labels
+from bayesgmm.labelled import observe_labelled
 from bayesgmm.observations import Kernel
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.statistics import add_moments
@@ -42,11 +45,14 @@ class Chunked:
         return self.chunks.sum(_expect_chunk, add_moments, at, quadratics)
 
     def each(self, kernel: Kernel, at: MixtureParameters) -> Any:
+        if has_labels(self.chunks.sample_weight):
+            return _each_labelled_row(self.chunks, kernel, at)
         return each_row(self.chunks, kernel, at)
 
 
 def _expect_chunk(rows, weight, at, quadratics):
-    return observe(np.ascontiguousarray(rows), weight).expect(at, quadratics)
+    rows = np.ascontiguousarray(rows)
+    return observe_labelled(rows, *split_labels(weight)).expect(at, quadratics)
 
 
 def each_row(chunks: Chunks, kernel: Kernel, at: MixtureParameters) -> Any:
@@ -65,3 +71,17 @@ def each_row(chunks: Chunks, kernel: Kernel, at: MixtureParameters) -> Any:
 
 def _each_chunk(rows, kernel, at, missing):
     return observe(check_table(rows, missing).values).each(kernel, at)
+
+
+def _each_labelled_row(chunks, kernel, at):
+    """Return what a kernel keeps of every row, one number each."""
+    import dask.array as da
+
+    each, rows = partial(_each_labelled, kernel=kernel, at=at), chunks.array
+    told = chunks.sample_weight, "n"
+    return da.blockwise(each, "n", rows, "nd", *told, dtype=int, concatenate=True)
+
+
+def _each_labelled(rows, weight, kernel, at):
+    rows = np.ascontiguousarray(rows)
+    return observe_labelled(rows, *split_labels(weight)).each(kernel, at)

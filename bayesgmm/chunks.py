@@ -6,7 +6,7 @@ of the result. Nothing of a row is kept.
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 from bayesgmm._typing import Ints
 from bayesgmm.chunk_tree import ChunkTree, broken
 from bayesgmm.errors import ChunkError, InputError
+from bayesgmm.known_labels import check_labels, join_labels, record_of
 from bayesgmm.validation import Table, check_sample_weight, check_table, storable
 from bayesgmm.weight_kinds import WeightKind
 
@@ -185,6 +186,44 @@ def open_chunks(
         if kind is not None:
             sample_weight = kind.rescale(sample_weight)
     return Chunks(array, names, named, missing, sample_weight)
+
+
+def add_labels(chunks: Chunks, labels: Any, n_components: int) -> Chunks:
+    """Return chunks whose weights are records that know labels; see `join_labels`.
+
+    Parameters
+    ----------
+    chunks : Chunks
+    labels : array-like or dask array
+        As `bayesgmm.known_labels.check_labels` takes them.
+    n_components : int
+    """
+    import dask.array as da
+
+    n, rows = len(chunks), chunks.array.chunks[0]
+    if is_chunked(labels):
+        labels = _unpack_weights(labels)
+    else:
+        check_labels(labels, n, n_components)
+        labels = da.from_array(np.asarray(labels))
+    if labels.shape not in ((n,), (n, n_components)):
+        raise InputError(
+            "labels",
+            f"have one entry a row of `X`, shape ({n},)",
+            f"shape {labels.shape}",
+            "Give one label for every observation, -1 where it is not known.",
+        )
+    labels = labels.rechunk((rows, *[-1] * (labels.ndim - 1)))
+    given = [labels, "na"[: labels.ndim]]
+    if chunks.sample_weight is not None:
+        given += [chunks.sample_weight, "n"]
+    known = {"n_components": n_components, "dtype": record_of(n_components)}
+    records = da.blockwise(_join_labels, "n", *given, concatenate=True, **known)
+    return replace(chunks, sample_weight=records)
+
+
+def _join_labels(labels, weight=None, *, n_components):
+    return join_labels(weight, check_labels(labels, len(labels), n_components))
 
 
 def _unpack(X):

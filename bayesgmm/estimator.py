@@ -8,9 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm._typing import Ints
 from bayesgmm.checkpoint import open_checkpoint
-from bayesgmm.chunks import Chunks, is_chunked, open_chunks
+from bayesgmm.chunks import Chunks, add_labels, is_chunked, open_chunks
 from bayesgmm.em import Status
-from bayesgmm.errors import CollapseWarning, ConvergenceWarning, InputError
+from bayesgmm.errors import CollapseWarning, ConvergenceWarning
 from bayesgmm.fittable import rank_of
 from bayesgmm.fitting import build_objective, check_settings, run_starts
 from bayesgmm.fitting_chunks import fit_chunks
@@ -327,15 +327,10 @@ class GaussianMixture(MiniBatches, DensityMixin, BaseEstimator):
         return self
 
     def _fit_chunks(self, X, sample_weight, labels):
-        if labels is not None:
-            raise InputError(
-                "labels",
-                "be None for lazy data",
-                "something else",
-                "Fit rows of known labels in memory.",
-            )
         kind = weight_kind(self.weight_kind)
         chunks = open_chunks(X, self.missing, sample_weight, kind)
+        if labels is not None:
+            chunks = add_labels(chunks, labels, self.n_components)
         data = {} if self.checkpoint is None else chunks.tell()
         with self._open_checkpoint(data) as checkpoint:
             found = fit_chunks(settle(self, checkpoint), chunks, checkpoint)

@@ -94,6 +94,42 @@ def check_numbers(
     return numbers
 
 
+def join_labels(weight: Any, allowed: Any) -> Any:
+    """Return one record a row of its weight and of the components it may come from.
+
+    Parameters
+    ----------
+    weight : array of shape (n_observations,), or None
+    allowed : array of bool, shape (n_observations, n_components)
+
+    Returns
+    -------
+    array of records, shape (n_observations,)
+        That goes wherever weights go; `split_labels` undoes it.
+    """
+    records = np.empty(len(allowed), record_of(allowed.shape[1]))
+    records["weight"] = 1.0 if weight is None else weight
+    records["allowed"] = allowed
+    return records
+
+
+def record_of(n_components: int) -> np.dtype:
+    """Return what a record of `join_labels` is."""
+    return np.dtype([("weight", np.float64), ("allowed", np.bool_, (n_components,))])
+
+
+def split_labels(weight: Any) -> tuple[Any, Any]:
+    """Return weights, and which components rows may come from; None if not known."""
+    if not has_labels(weight):
+        return weight, None
+    return np.ascontiguousarray(weight["weight"]), weight["allowed"]
+
+
+def has_labels(weight: Any) -> bool:
+    """Tell whether weights are records of `join_labels`, or would be if computed."""
+    return weight is not None and weight.dtype.names is not None
+
+
 def interchangeable(allowed: Any, n_components: int) -> Ints:
     """Number the components so that those with one number may change places.
 

@@ -156,7 +156,7 @@ def test_a_chunk_that_raises_is_named():
 
 @pytest.mark.parametrize(
     ("settings", "name"),
-    [({"noise": True}, "noise"), ({"responsibilities_init": [0]}, "responsibilities")],
+    [({"responsibilities_init": [0]}, "responsibilities")],
 )
 def test_what_asks_for_rows_is_refused(settings, name):
     with pytest.raises(InputError, match=name):

@@ -13,7 +13,7 @@ from scipy.stats import multivariate_normal
 import bayesgmm as bg
 from bayesgmm import fitting_chunks
 from bayesgmm.em import Status
-from bayesgmm.errors import InputError
+from bayesgmm.errors import ChunkError, CollapseWarning, InputError
 from bayesgmm.grid_chunks import check_chunked_grid
 from bayesgmm.search import Cell, Task, refine_cell
 
@@ -43,6 +43,116 @@ def lazily(values, rows=250):
 @pytest.fixture
 def few_in_sample(monkeypatch):
     monkeypatch.setattr(fitting_chunks, "SAMPLE_ROWS", 400)
+
+
+# -- labels and noise ----------------------------------------------------------------
+
+
+SOME = np.where(np.arange(N) % 6 == 0, TRUTH, -1)
+TABLE = np.ones((N, 3), dtype=bool)
+TABLE[TRUTH == 1, 2] = False
+HOLES = np.where(np.random.default_rng(2).random(X.shape) < 0.1, np.nan, X)
+HOLES[np.isnan(HOLES).all(axis=1)] = 0.0
+STRANGE = np.r_[X, np.random.default_rng(3).uniform(-20, 20, size=(60, 2))]
+
+
+def same(em, other, rtol=1e-10):
+    assert em.log_likelihood_ == pytest.approx(other.log_likelihood_, rel=rtol)
+    for name in ("weights_", "means_", "covariances_"):
+        theirs = getattr(other, name)
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(getattr(em, name), theirs, 0, rtol * scale)
+    assert em.n_iter_ == other.n_iter_
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["array", "lazy"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weights"])
+@pytest.mark.parametrize("rows", [X, HOLES], ids=["complete", "gaps"])
+@pytest.mark.parametrize("labels", [SOME, TABLE], ids=["numbers", "table"])
+def test_labels_mean_what_they_mean_in_memory(labels, rows, weight, lazy):
+    # A sample of the first rows holds what a start needs: the means are given.
+    means = [X[k == TRUTH].mean(axis=0) for k in range(3)]
+    settings = {"means_init": means, "missing": "fiml", "random_state": 0}
+    given = {"sample_weight": weight}
+    whole = bg.GaussianMixture(3, **settings).fit(rows, labels=labels, **given)
+    given["labels"] = lazily(labels, 333) if lazy else labels
+    same(bg.GaussianMixture(3, **settings).fit(lazily(rows), **given), whole)
+
+
+def test_components_have_the_numbers_of_labels_that_a_sample_misses(monkeypatch):
+    monkeypatch.setattr(fitting_chunks, "SAMPLE_ROWS", 200)
+    order, labels = [2, 0, 1], np.full(N, -1)
+    for k in range(3):
+        labels[np.flatnonzero(k == TRUTH)[:3]] = order[k]
+    em = bg.GaussianMixture(3, random_state=0).fit(lazily(X), labels=labels)
+    predicted = em.predict(lazily(X)).compute()
+    assert (predicted == np.array(order)[TRUTH]).mean() > 0.9
+    whole = bg.GaussianMixture(3, random_state=0).fit(X, labels=labels)
+    assert em.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-10)
+
+
+@pytest.mark.parametrize("weight", [None, 1 + np.arange(len(STRANGE)) % 2.0])
+@pytest.mark.parametrize("noise", [True, 3000.0])
+def test_noise_means_what_it_means_in_memory(noise, weight):
+    settings = {"noise": noise, "random_state": 0, "n_init": 2}
+    whole = bg.GaussianMixture(3, **settings).fit(STRANGE, sample_weight=weight)
+    lazy = bg.GaussianMixture(3, **settings).fit(lazily(STRANGE), sample_weight=weight)
+    assert lazy.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-10)
+    ours, theirs = lazy.parameters_.noise, whole.parameters_.noise
+    assert ours.log_density == pytest.approx(theirs.log_density, rel=1e-10)
+    assert ours.weight == pytest.approx(theirs.weight, rel=1e-6)
+    labels = lazy.predict(lazily(STRANGE)).compute()
+    np.testing.assert_array_equal(labels, whole.predict(STRANGE))
+    assert (labels == -1).any()
+
+
+@pytest.mark.usefixtures("few_in_sample")
+def test_the_box_of_noise_is_that_of_all_rows():
+    settings = {"noise": True, "random_state": 0, "n_init": 2, "split_merge": False}
+    whole = bg.GaussianMixture(3, **settings).fit(STRANGE)
+    lazy = bg.GaussianMixture(3, **settings).fit(lazily(STRANGE))
+    assert lazy.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-10)
+    np.testing.assert_allclose(lazy.means_, whole.means_, atol=1e-5)
+
+
+def test_a_checkpoint_knows_labels_and_the_box(tmp_path):
+    path = tmp_path / "fit.db"
+    settings = {"noise": True, "random_state": 0, "checkpoint": path}
+    labels = np.r_[SOME, np.full(60, -1)]
+    first = bg.GaussianMixture(3, **settings).fit(lazily(STRANGE), labels=labels)
+    again = bg.GaussianMixture(3, **settings).fit(lazily(STRANGE), labels=labels)
+    assert again.log_likelihood_ == first.log_likelihood_
+    labels[0] = -1
+    with pytest.raises(InputError, match="checkpoint"):
+        bg.GaussianMixture(3, **settings).fit(lazily(STRANGE), labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "argument"),
+    [
+        ({"on_collapse": "drop"}, {"labels": SOME}, "on_collapse"),
+        ({}, {"labels": SOME + 1}, "labels"),
+        ({}, {"labels": SOME[1:]}, "labels"),
+        ({}, {"labels": lazily(SOME[1:])}, "labels"),
+        ({}, {"labels": lazily(SOME + 1)}, "labels"),
+        ({"noise": True, "missing": "fiml"}, {"X": lazily(HOLES)}, "noise"),
+    ],
+)
+def test_labels_and_noise_that_cannot_be(settings, given, argument):
+    with pytest.raises((InputError, ChunkError), match=f"`{argument}` must"):
+        bg.GaussianMixture(3, **settings).fit(**{"X": lazily(X), **given})
+
+
+def test_a_component_with_labels_that_collapses_names_its_rows():
+    line = np.r_[X[:100], np.tile(X[100:101], (50, 1))]
+    labels = np.r_[np.zeros(90, int), np.full(10, -1), np.ones(50, int)]
+    settings = {"random_state": 0, "n_init": 1}
+    found = []
+    for rows in (line, lazily(line, 40)):
+        with pytest.warns(CollapseWarning):
+            found.append(bg.GaussianMixture(2, **settings).fit(rows, labels=labels))
+    rows = [each.restarts_.best.collapse.rows for each in found]
+    np.testing.assert_array_equal(*rows)
 
 
 # -- memberships ---------------------------------------------------------------------
