@@ -9,7 +9,6 @@ from bayesgmm._typing import Floats
 from bayesgmm.chunks import Chunks
 from bayesgmm.errors import InputError
 from bayesgmm.known_labels import split_labels
-from bayesgmm.noise import Noise, axes_of_boxes, reach, smallest_box
 from bayesgmm.validation import check_table
 
 
@@ -58,32 +57,6 @@ def survey(chunks: Chunks) -> Extent:
         If values are not finite; the chunk and the row are named.
     """
     return chunks.sum(_survey_chunk, _join_extents, chunks.missing)
-
-
-def box_around(chunks: Chunks, extent: Extent, volume: Any = True) -> Noise:
-    """Return the box of `bayesgmm.noise.find_box` around lazy rows, in one pass.
-
-    Parameters
-    ----------
-    chunks : Chunks
-    extent : Extent
-        Of these.
-    volume : True or float
-    """
-    axes = axes_of_boxes(extent.covariance)
-    reaches = chunks.sum(_reach_chunk, _join_reaches, axes)
-    return smallest_box(axes, reaches, volume)
-
-
-def _reach_chunk(rows, weight, axes):
-    weight, _ = split_labels(weight)
-    counted = rows if weight is None else rows[weight > 0]
-    return np.array([reach(counted.astype(np.float64), each) for each in axes])
-
-
-def _join_reaches(parts):
-    lowest, highest = np.moveaxis(np.array(parts), 2, 0)
-    return np.stack([lowest.min(axis=0), highest.max(axis=0)], axis=1)
 
 
 def _survey_chunk(rows, weight, missing) -> Extent:

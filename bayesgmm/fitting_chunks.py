@@ -6,12 +6,13 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from bayesgmm._typing import Ints
+from bayesgmm.box_chunks import box_around
 from bayesgmm.checkpoint import Checkpoint
 from bayesgmm.chunked import Chunked
 from bayesgmm.chunks import Chunks
 from bayesgmm.covariances import covariance_family
 from bayesgmm.errors import InputError
-from bayesgmm.extent import Extent, box_around, survey
+from bayesgmm.extent import Extent, survey
 from bayesgmm.fitting import (
     build_objective,
     check_keeps_components,

@@ -53,7 +53,7 @@ ROWS = {
         "target",
     ],
     "E inference": [
-        "candidates chunked collapse compressed compression constraints em "
+        "box_chunks candidates chunked collapse compressed compression constraints em "
         "engines fitting fitting_chunks held imputation incomplete information "
         "labelled maximise moves observations optima overall race restarts search "
         "squarem starts steps "

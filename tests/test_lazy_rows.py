@@ -145,7 +145,7 @@ def test_labels_and_noise_that_cannot_be(settings, given, argument):
 
 def test_a_component_with_labels_that_collapses_names_its_rows():
     line = np.r_[X[:100], np.tile(X[100:101], (50, 1))]
-    labels = np.r_[np.zeros(90, int), np.full(10, -1), np.ones(50, int)]
+    labels = np.r_[np.zeros(90, int), np.full(10, -1), np.ones(45, int), np.zeros(5)]
     settings = {"random_state": 0, "n_init": 1}
     found = []
     for rows in (line, lazily(line, 40)):
@@ -153,6 +153,7 @@ def test_a_component_with_labels_that_collapses_names_its_rows():
             found.append(bg.GaussianMixture(2, **settings).fit(rows, labels=labels))
     rows = [each.restarts_.best.collapse.rows for each in found]
     np.testing.assert_array_equal(*rows)
+    assert set(rows[1]) == {*range(100, 145)}
 
 
 # -- memberships ---------------------------------------------------------------------
