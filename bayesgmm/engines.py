@@ -112,7 +112,7 @@ def sufficient_statistics(
     table = check_table(X, missing)
     check_features(table, at.feature_names, are_named(at.feature_names))
     if at.noise is not None:
-        refuse_noise_and_gaps(at.noise, table.values)
+        refuse_noise_and_gaps(at.noise, np.isnan(table.values.min()))
     weight = check_sample_weight(sample_weight, table.n_observations)
     n_rows = table.n_observations if weight is None else np.count_nonzero(weight)
     total, moments = observe(table.values, weight).expect(at, at.quadratics)

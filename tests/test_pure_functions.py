@@ -133,6 +133,8 @@ def test_the_norm_is_zero_where_a_fit_with_noise_ends():
     assert total.log_likelihood == pytest.approx(em.log_likelihood_, rel=1e-12)
     assert bg.gradient_norm(em, total) < 2e-7
     np.testing.assert_allclose(bg.update(em, total).means, em.means_, rtol=1e-9)
+    with pytest.raises(InputError, match="`noise` must be None for rows with missing"):
+        bg.sufficient_statistics(HOLES, em, missing="fiml")
 
 
 def test_chunks_of_nothing_add_nothing():
