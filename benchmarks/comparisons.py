@@ -38,11 +38,11 @@ COMPARISONS = (
     Comparison(
         "pomegranate", "pomegranate", "em_peers", in_python("pomegranate", "torch"), 1
     ),
-    Comparison("fit", "scikit-learn", "fit", SCIKIT_LEARN, 6),
-    Comparison("segment", "scikit-learn", "segment", SCIKIT_LEARN, 6),
+    Comparison("fit", "scikit-learn", "fit", SCIKIT_LEARN, 4),
+    Comparison("segment", "scikit-learn", "segment", SCIKIT_LEARN, 4),
     Comparison("mclust", "mclust", "select", in_r("mclust"), 1),
     Comparison("pymc", "pm.Mixture", "posterior", in_python("pymc", "nutpie"), 8),
-    Comparison("stan", "Stan", "samplers", in_python("pystan"), 9),
+    Comparison("stan", "Stan", "samplers", in_python("pystan"), 6),
     Comparison("numpyro", "NumPyro", "samplers", in_python("numpyro", "jax"), 2),
     Comparison("scale", "", "scale", nobody, 3),
     Comparison("spark", "Spark MLlib", "spark", in_python("pyspark"), 5),
