@@ -167,12 +167,16 @@ def broken(name: str, error: Exception) -> ChunkError:
     )
 
 
-def _take(tasks: dict, key: Any, uses: Counter) -> Any:
-    """Return the task of a key, out of the graph if nothing else needs it."""
+def _take(tasks: dict, key: Any, uses: Counter, by: int = 0) -> Any:
+    """Return the task of a key, out of the graph if only `by` others need it."""
     from dask._task_spec import Alias, Task
 
     if key is None:
         return None
-    if isinstance(tasks.get(key), Task) and not uses[key]:
+    task = tasks.get(key)
+    if uses[key] == by and isinstance(task, Alias):  # another name
+        del tasks[key]
+        return _take(tasks, task.target, uses, by=1)
+    if uses[key] == by and isinstance(task, Task):
         return tasks.pop(key)
     return Alias(key)  # it lies in memory, here or (then it has no task) on a cluster

@@ -1,5 +1,9 @@
 """Fits of lazy rows are those of the same rows in memory."""
 
+import weakref
+from collections import Counter
+from threading import RLock
+
 import dask
 import dask.array as da
 import dask.dataframe as dd
@@ -9,7 +13,8 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm import fitting_chunks
+from bayesgmm import chunk_tree, fitting_chunks
+from bayesgmm.chunks import open_chunks
 from bayesgmm.errors import ChunkError, InputError
 
 N = 5000
@@ -167,3 +172,73 @@ def test_features_are_those_of_the_fit():
     em = bg.GaussianMixture(3, **GIVEN).fit(X)
     with pytest.raises(InputError, match="2 features"):
         em.predict(da.from_array(X[:, :1], chunks=(1000, 1)))
+
+
+class Reads:
+    """Counts how often each chunk is read, and how many are in memory at a time."""
+
+    def __init__(self):
+        self.counts, self.live, self.most = Counter(), 0, 0
+        self.lock = RLock()  # arrays may end while a chunk is counted
+
+    def __dask_tokenize__(self):
+        return "Reads"
+
+    def __call__(self, block, block_info=None):
+        block = block.copy()
+        if block_info and "chunk-location" in block_info[0]:  # else a sketch of a block
+            with self.lock:
+                self.counts[block_info[0]["chunk-location"][0]] += 1
+                self.live += 1
+                self.most = max(self.most, self.live)
+            weakref.finalize(block, self.end)
+        return block
+
+    def end(self):
+        with self.lock:
+            self.live -= 1
+
+
+def add_sums(parts):
+    return sum(parts)
+
+
+def sum_rows(rows, weight, factor):  # noqa: ARG001
+    return factor * rows.sum(axis=0)
+
+
+@pytest.mark.parametrize("many", [1024, 8])
+def test_chunks_are_read_once_and_few_at_a_time(many, monkeypatch):
+    monkeypatch.setattr(chunk_tree, "MANY", many)
+    reads = Reads()
+    lazy = da.from_array(X, chunks=(50, 2)).map_blocks(reads, dtype=float)
+    with dask.config.set(scheduler="threads", num_workers=2):
+        total = open_chunks(lazy).sum(sum_rows, add_sums, 2.0)
+    np.testing.assert_allclose(total, 2 * X.sum(axis=0), rtol=1e-12)
+    assert reads.counts == dict.fromkeys(range(100), 1)
+    assert reads.live == 0
+    assert reads.most <= 4  # of 100: one a thread, and one that is just let go
+
+
+def test_many_chunks_in_a_task_change_no_bit(monkeypatch):
+    lazy, found = da.from_array(X, chunks=(50, 2)), []
+    for many in (1024, 8):
+        monkeypatch.setattr(chunk_tree, "MANY", many)
+        found.append(bg.GaussianMixture(3, **GIVEN).fit(lazy))
+    np.testing.assert_array_equal(found[0].covariances_, found[1].covariances_)
+    assert found[0].log_likelihood_ == found[1].log_likelihood_
+
+
+def test_a_chunk_among_many_is_named(monkeypatch):
+    monkeypatch.setattr(chunk_tree, "MANY", 2)
+    lazy = da.from_array(X, chunks=(100, 2)).map_blocks(fail, dtype=float)
+    with pytest.raises(ChunkError, match=r"^Chunk 3 of 50 \(rows 300 to 399\).*gone"):
+        bg.GaussianMixture(3).fit(lazy)
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_weights_may_be_made_of_the_rows(columns):
+    lazy = (da.from_array(X - 1.0, chunks=(700, columns)) + 1.0).rechunk({1: 2})
+    weight = (lazy[:, 0] > 1000) + 1.0
+    whole = bg.GaussianMixture(3, **GIVEN).fit(X, sample_weight=(X[:, 0] > 1000) + 1.0)
+    same(bg.GaussianMixture(3, **GIVEN).fit(lazy, sample_weight=weight), whole)
