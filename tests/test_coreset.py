@@ -302,17 +302,14 @@ def test_weights_are_calibrated_where_that_can_be():
 
 @pytest.mark.slow
 def test_the_posterior_is_that_of_all_rows():
-    """Means and standard deviations of Gibbs draws, in Monte Carlo errors."""
+    """Means and standard deviations of draws, in Monte Carlo errors."""
     em, core = fitted(), core_of()
-    priors = bg.default_priors(MANY, 2, kind="conjugate")
-    settings = {"method": "gibbs", "priors": priors, "init": em, "progress": False}
-    settings |= {"draws": 2000, "chains": 2, "random_seed": 1}
+    settings = {"priors": bg.default_priors(MANY, 2), "init": em, "progress": False}
+    settings |= {"draws": 500, "tune": 300, "chains": 2, "random_seed": 1}
     ours = bg.sample(core.rows, 2, sample_weight=core.sample_weight, **settings)
     theirs = bg.sample(MANY, 2, **settings)
     for name in ("weights", "means"):
-        a, b = ours["posterior"][name], theirs["posterior"][name]
-        sd = b.std(("chain", "draw"))
-        assert (
-            abs(a.mean(("chain", "draw")) - b.mean(("chain", "draw"))) < sd / 4
-        ).all()
-        np.testing.assert_allclose(a.std(("chain", "draw")), sd, rtol=0.2)
+        a, b = (each["posterior"][name] for each in (ours, theirs))
+        mean, sd = b.mean(("chain", "draw")), b.std(("chain", "draw"))
+        assert (abs(a.mean(("chain", "draw")) - mean) < sd / 4).all()
+        np.testing.assert_allclose(a.std(("chain", "draw")), sd, rtol=0.25)
