@@ -4,6 +4,7 @@ The kernels, which other tests hold to definitions and to R, say what is right.
 """
 
 import doctest
+from functools import partial
 
 import arviz as az
 import dask.array as da
@@ -311,17 +312,17 @@ def test_who_computes_depends_on_the_device(monkeypatch):
     view = View(flat, log_posterior, flat.start, root, 1.0)
     value, gradient = view(y)
     called = []
-    monkeypatch.setitem(
-        jax_density.FORMS,
-        "cpu",
-        lambda view: called.append(view) or jax_density.called_back(view),
-    )
+    for name in ("called_back", "as_graph"):
+        form = getattr(jax_density, name)
+        note = partial(lambda f, v: called.append(f.__name__) or f(v), form)
+        monkeypatch.setattr(jax_density, name, note)
+    monkeypatch.setitem(jax_density.FORMS, "cpu", jax_density.called_back)
     for backend in ("cpu", "gpu"):
         monkeypatch.setattr(jax, "default_backend", lambda name=backend: name)
         density = jax.jit(jax.value_and_grad(jax_density.in_jax(view)))
         found = density(jnp.asarray(y))
         close(found, (np.asarray(value), gradient))
-    assert called == [view]
+    assert called == ["called_back", "as_graph"]
 
 
 @pytest.fixture(scope="module")
@@ -344,14 +345,14 @@ def check_draws(posterior, by_nutpie):
 
 @pytest.mark.slow
 def test_pymc_samples_a_model_by_numpyro(by_nutpie):
-    """From EM: without jitter and warm-up the first draws are next to it."""
+    """PyMC's own route, with nothing but the name of the sampler."""
     model, em, expected = by_nutpie
     settings = {"nuts_sampler": "numpyro", "progressbar": False, "random_seed": 3}
     with model:
-        found = pm.sample(1000, tune=500, chains=4, **settings)
-        first = pm.sample(1, tune=0, chains=2, **settings, jitter=False)
+        found = pm.sample(500, tune=300, chains=4, **settings)
     check_draws(found, expected)
-    gaps = first["posterior"]["means"].values - em.means_
+    # All chains begin at EM, so that their labels agree.
+    gaps = found["posterior"]["means"].mean("draw").values - em.means_
     assert np.abs(gaps).max() < 2.0  # groups are 4 apart
 
 
