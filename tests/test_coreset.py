@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal
+from some_slow import some_slow
 
 import bayesgmm as bg
 from bayesgmm.calibration import calibrate
@@ -206,7 +207,7 @@ def test_a_shift_is_a_gradient_in_standard_errors():
 FAMILIES = ["full", "tied", "diag", "spherical", "VEV", "EVE"]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", some_slow(FAMILIES, ["full", "VEV"]))
 def test_families(family):
     em, core = fitted(family), core_of(600, family)
     assert core.error.sd < 0.1

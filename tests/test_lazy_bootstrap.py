@@ -107,6 +107,7 @@ def test_replicates_share_passes():
     assert reads.count(0) <= 2 + 1.5 * steps.max() < steps.sum() / 3
 
 
+@pytest.mark.slow
 def test_spread_is_that_of_the_estimate():
     """A standard deviation of 100 replicates is known to 7%."""
     found = bg.bootstrap(EM, lazy(), n_replicates=100, **SETTINGS)
