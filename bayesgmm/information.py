@@ -14,7 +14,7 @@ with ``u_n = (r_nk c_nk)_k``, and ``H_nk`` of the log-density, which is linear i
 ``y y^T``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +52,28 @@ class Information(NamedTuple):
     complete: Floats
 
 
+class Totals(NamedTuple):
+    """Sums over rows in all coordinates, which add up over parts of the rows.
+
+    Attributes
+    ----------
+    n : array of shape ()
+        Sum of the weights.
+    gradients : array of shape (n_components, n_coordinates)
+        Of r_nk c_nk.
+    own : array of shape (n_components, n_coordinates, n_coordinates)
+        Of r_nk c_nk c_nk^T.
+    outer, scores : array, shape (n_components n_coordinates,) * 2
+        Of u_n u_n^T and s_n s_n^T.
+    """
+
+    n: Floats
+    gradients: Floats
+    own: Floats
+    outer: Floats
+    scores: Floats
+
+
 def gather(
     mixture: MixtureParameters,
     chart: Chart,
@@ -60,7 +82,20 @@ def gather(
     score_weight: Floats,
     allowed: Any = None,
 ) -> Information:
-    """Sum scores and second derivatives over rows.
+    """Sum scores and second derivatives over rows; the parameters of `sum_scores`."""
+    totals = sum_scores(mixture, chart, X, weight, score_weight, allowed)
+    return inform(mixture, chart, totals)
+
+
+def sum_scores(
+    mixture: MixtureParameters,
+    chart: Chart,
+    X: Floats,
+    weight: Floats,
+    score_weight: Floats,
+    allowed: Any = None,
+) -> Totals:
+    """Sum over rows what `inform` needs.
 
     Parameters
     ----------
@@ -80,8 +115,7 @@ def gather(
     Time O(n (K q)^2) for the q coordinates of a component, memory above the data
     O((K q)^2) and one block.
     """
-    k, d = mixture.means.shape
-    q = chart.jacobian.shape[1]
+    k, q = mixture.n_components, chart.jacobian.shape[1]
     own, outer, scores = np.zeros((k, q, q)), *np.zeros((2, k * q, k * q))
     total, certain = np.zeros((2, k, q))
     certain[:, 0] = mixture.weights
@@ -93,10 +127,22 @@ def gather(
         outer += (u.T * w) @ u
         s = u - certain.ravel()
         scores += (s.T * score_weight[rows]) @ s
+    return Totals(np.asarray(weight.sum()), total, own, outer, scores)
+
+
+def add_totals(parts: Iterable[Totals]) -> Totals:
+    """Add the sums of parts of the rows."""
+    return Totals(*(np.sum(each, axis=0) for each in zip(*parts, strict=True)))
+
+
+def inform(mixture: MixtureParameters, chart: Chart, totals: Totals) -> Information:
+    """Return scores and second derivatives of all rows, from their sums."""
+    n, total, own, outer, scores = totals
+    d, q = mixture.n_features, total.shape[1]
     hessian = np.asarray(block_diag(*(own + _of_densities(total, d)))) - outer
-    hessian -= weight.sum() * _of_weights(mixture.weights, q)
+    hessian -= n * _of_weights(mixture.weights, q)
     gradient = total.copy()
-    gradient[:, 0] -= weight.sum() * mixture.weights
+    gradient[:, 0] -= n * mixture.weights
     return _in_free_coordinates(chart, total[:, 0], gradient, hessian, scores)
 
 

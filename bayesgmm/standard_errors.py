@@ -1,17 +1,19 @@
 """Standard errors of a fit, from what its rows say about every parameter at once."""
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from bayesgmm._typing import Floats
 from bayesgmm.arguments import check_choice
 from bayesgmm.charts import Chart, chart_at, unflatten
+from bayesgmm.chunks import Chunks, add_labels, is_chunked, open_chunks, row_names
 from bayesgmm.dims import COMPONENT, DIMS, FEATURE, FEATURE_BIS, OBSERVATION
 from bayesgmm.errors import InputError, UncertaintyWarning
-from bayesgmm.information import gather, gradients
-from bayesgmm.known_labels import check_labels
+from bayesgmm.information import add_totals, gradients, inform, sum_scores
+from bayesgmm.known_labels import check_labels, join_labels, split_labels
 from bayesgmm.parameters import MixtureParameters, as_parameters
 from bayesgmm.validation import (
     Table,
@@ -42,7 +44,8 @@ def standard_errors(
     ----------
     em : GaussianMixture or MixtureParameters
     X : array-like of shape (n_observations, n_features) or data frame
-        The observations of the fit.
+        The observations of the fit. Lazy ones (Dask) are read once; ``probability``
+        is then lazy.
     kind : {"information", "sandwich", "score"}
         The variance of all free parameters is the inverse of the observed information
         (minus the second derivatives of the log-likelihood); the sandwich, which holds
@@ -101,35 +104,99 @@ def standard_errors(
     array([[0.935414]])
     """
     check_choice("kind", kind, KINDS)
-    mixture, table = as_parameters(em), check_table(X, "fiml")
-    check_features(table, mixture.feature_names, are_named(mixture.feature_names))
-    _refuse_gaps(table)
-    allowed = check_labels(labels, table.n_observations, mixture.n_components)
-    weight = check_sample_weight(sample_weight, table.n_observations)
-    weight = np.ones(table.n_observations) if weight is None else weight
+    mixture = as_parameters(em)
     meaning = find_weight_kind(weight_kind or getattr(em, "weight_kind", "frequency"))
-    weight = meaning.rescale(weight)
+    read = _open if is_chunked(X) else _read
+    rows = read(X, sample_weight, labels, mixture, meaning)
     chart = _chart(mixture)
-    information = gather(
-        mixture, chart, table.values, weight, meaning.score_weight(weight), allowed
-    )
-    variation = variation_of(information, chart, kind)
+    totals = rows.sum(_gather_rows, add_totals, mixture, chart, meaning.name)
+    variation = variation_of(inform(mixture, chart, totals), chart, kind)
     errors = {
         "weights": _of_weights(mixture, variation),
         "means": _of_means(chart, variation),
         "covariances": _of_covariances(chart, variation),
-        "probability": _of_memberships(
-            mixture, chart, variation, table.values, allowed
-        ),
+        "probability": rows.each(_of_memberships, mixture, chart, variation),
     }
     _warn(errors, variation.distance)
     attrs = {
         "kind": kind,
         "weight_kind": meaning.name,
-        "n_effective": float(weight.sum()),
+        "n_effective": float(totals.n),
         "n_parameters": mixture.n_parameters,
     }
-    return _dataset(errors, mixture, table, attrs)
+    return _dataset(errors, mixture, rows.obs_ids, attrs)
+
+
+class _Rows(NamedTuple):
+    """Rows in memory, with what is known of each."""
+
+    obs_ids: Any
+    values: Floats
+    known: Any
+
+    def sum(self, summarise, add, *arguments):
+        return add([summarise(self.values, self.known, *arguments)])
+
+    def each(self, function, *arguments):
+        return function(self.values, self.known, *arguments)
+
+
+class _LazyRows(NamedTuple):
+    """Rows that are read chunk by chunk."""
+
+    obs_ids: Any
+    chunks: Chunks
+    n_components: int
+
+    def sum(self, summarise, add, *arguments):
+        return self.chunks.sum(summarise, add, *arguments)
+
+    def each(self, function, *arguments):
+        import dask
+        import dask.array as da
+
+        known = self.chunks.sample_weight
+        given = [self.chunks.array, *([] if known is None else [known])]
+        return da.apply_gufunc(
+            _each_of_chunk,
+            "(d)->(k)" if known is None else "(d),()->(k)",
+            *given,
+            output_dtypes=float,
+            output_sizes={"k": self.n_components},
+            told=dask.delayed((function, arguments), traverse=False),  # pyright: ignore[reportPrivateImportUsage]
+        )
+
+
+def _each_of_chunk(rows, known=None, *, told):
+    function, arguments = told
+    return function(rows, known, *arguments)
+
+
+def _read(X, sample_weight, labels, mixture, meaning) -> _Rows:
+    table = check_table(X, "fiml")
+    check_features(table, mixture.feature_names, are_named(mixture.feature_names))
+    _refuse_gaps(table)
+    n = table.n_observations
+    allowed = check_labels(labels, n, mixture.n_components)
+    weight = check_sample_weight(sample_weight, n)
+    weight = meaning.rescale(np.ones(n) if weight is None else weight)
+    known = weight if allowed is None else join_labels(weight, allowed)
+    return _Rows(table.obs_ids, table.values, known)
+
+
+def _open(X, sample_weight, labels, mixture, meaning) -> _LazyRows:
+    chunks = open_chunks(X, None, sample_weight, meaning)
+    check_features(chunks, mixture.feature_names, are_named(mixture.feature_names))
+    if labels is not None:
+        chunks = add_labels(chunks, labels, mixture.n_components)
+    return _LazyRows(row_names(X, len(chunks)), chunks, mixture.n_components)
+
+
+def _gather_rows(rows, known, mixture, chart, kind):
+    rows, (weight, allowed) = check_table(rows).values, split_labels(known)
+    weight = np.ones(len(rows)) if weight is None else weight
+    score_weight = find_weight_kind(kind).score_weight(weight)
+    return sum_scores(mixture, chart, rows, weight, score_weight, allowed)
 
 
 def _refuse_gaps(table: Table):
@@ -175,9 +242,9 @@ def _of_covariances(chart: Chart, variation: Variation):
     return variation.error(move)
 
 
-def _of_memberships(mixture, chart: Chart, variation: Variation, X, allowed):
+def _of_memberships(X, known, mixture, chart: Chart, variation: Variation):
     """A probability r_k grows by r_k (change of log-joint k - their mean under r)."""
-    parts = []
+    parts, (_, allowed) = [], split_labels(known)
     for _, r, c in gradients(mixture, chart, X, allowed):
 
         def move(part, r=r, c=c):
@@ -216,7 +283,7 @@ def _warn(errors, distance):
         )
 
 
-def _dataset(errors, mixture: MixtureParameters, table: Table, attrs) -> xr.Dataset:
+def _dataset(errors, mixture: MixtureParameters, obs_ids, attrs) -> xr.Dataset:
     names = list(mixture.feature_names)
     dims = DIMS | {"probability": (OBSERVATION, COMPONENT)}
     return xr.Dataset(
@@ -225,7 +292,7 @@ def _dataset(errors, mixture: MixtureParameters, table: Table, attrs) -> xr.Data
             COMPONENT: list(mixture.components),
             FEATURE: names,
             FEATURE_BIS: names,
-            OBSERVATION: table.obs_ids,
+            OBSERVATION: obs_ids,
         },
         attrs=attrs,
     )

@@ -156,6 +156,22 @@ def test_a_component_with_labels_that_collapses_names_its_rows():
     assert set(rows[1]) == {*range(100, 145)}
 
 
+# -- standard errors -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [None, SOME], ids=["plain", "labels"])
+@pytest.mark.parametrize("weight", [None, 0.5 + WEIGHT], ids=["plain", "weights"])
+def test_standard_errors_are_those_of_rows_in_memory(labels, weight):
+    told = {"labels": labels, "sample_weight": weight}
+    settings = {"n_init": 1, "random_state": 0, "weight_kind": "reliability"}
+    em = bg.GaussianMixture(3, **settings).fit(X, **told)
+    whole = bg.standard_errors(em, X, "sandwich", **told)
+    lazy = bg.standard_errors(em, lazily(X), "sandwich", **told)
+    assert lazy["probability"].data.numblocks == (5, 1)
+    xr.testing.assert_allclose(lazy.compute(), whole, rtol=1e-9)
+    assert lazy.attrs["n_effective"] == pytest.approx(whole.attrs["n_effective"])
+
+
 # -- memberships ---------------------------------------------------------------------
 
 
