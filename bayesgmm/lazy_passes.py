@@ -8,8 +8,13 @@ import numpy as np
 from bayesgmm._typing import Floats, Quadratics
 from bayesgmm.chunks import Chunks
 from bayesgmm.errors import InputError
+from bayesgmm.kernels.cholesky import precision_cholesky
 from bayesgmm.kernels.likelihood import log_likelihood_and_gradient
+from bayesgmm.kernels.reduce import log_likelihood_rows_draws
 from bayesgmm.kernels.sampled import sampled_pass
+
+_BLOCK = 2**20
+"""Rows x mixtures that are scored at a time."""
 
 
 def score(
@@ -41,6 +46,54 @@ def _score_chunk(rows, weight, weights, means, cholesky):
     parameters = weights, means, cholesky
     each, *gradient = log_likelihood_and_gradient(rows, weight, *parameters)
     return each.sum(), *gradient
+
+
+def score_many(
+    chunks: Chunks, weights: Floats, means: Floats, cholesky: Floats
+) -> Floats:
+    """Return the log-likelihoods of all rows under many mixtures.
+
+    Parameters
+    ----------
+    chunks : Chunks
+    weights, means, cholesky
+        As for `score`, with a leading axis of mixtures.
+
+    Returns
+    -------
+    array of shape (n_mixtures,)
+    """
+    (n, k, d), one_by_one = means.shape, cholesky.reshape(-1, *cholesky.shape[2:])
+    upper, offsets = precision_cholesky(one_by_one)
+    with np.errstate(divide="ignore"):
+        offsets = offsets.reshape(n, k) + np.log(weights)
+    offsets -= 0.5 * d * np.log(2.0 * np.pi)
+    quadratics = Quadratics(offsets, means, upper.reshape(cholesky.shape))
+    return np.asarray(chunks.sum(score_draws, _add, quadratics))
+
+
+def score_draws(rows: Any, weight: Floats | None, quadratics: Quadratics) -> Floats:
+    """Return the log-likelihoods of a chunk under many mixtures, block by block.
+
+    Parameters
+    ----------
+    rows : array of shape (n_rows, n_features)
+    weight : array of shape (n_rows,) or None
+    quadratics : Quadratics
+        With a leading axis of mixtures.
+    """
+    weight = np.ones(len(rows)) if weight is None else weight
+    total = np.zeros(len(quadratics.offsets))
+    size = max(1, _BLOCK // len(total))
+    for start in range(0, len(rows), size):
+        block = np.ascontiguousarray(rows[start : start + size])
+        each = log_likelihood_rows_draws(block, quadratics)
+        total += each @ weight[start : start + size]
+    return total
+
+
+def _add(parts):
+    return np.sum(parts, axis=0)
 
 
 def add_each(parts: list[tuple]) -> tuple[Any, ...]:

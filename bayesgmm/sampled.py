@@ -24,6 +24,8 @@ class Settings:
         Whether chain c starts at the c-th good optimum of EM instead of the best.
     checkpoint : Checkpoint
         What keeps what chains have computed.
+    stand_in : Held or None
+        Few weighted rows that stand for lazy ones near EM's estimate.
     """
 
     draws: int
@@ -34,6 +36,7 @@ class Settings:
     progress: bool
     dispersed: bool = False
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    stand_in: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,6 +29,7 @@ from bayesgmm.priors import Priors
 from bayesgmm.relabel import relabel
 from bayesgmm.sampled import Sampled, Settings
 from bayesgmm.sampling_warnings import warn_of_draws, warn_of_ties
+from bayesgmm.standing_in import stand_in
 from bayesgmm.target import Target, make_target, tell
 from bayesgmm.telescoping import telescoping
 
@@ -191,7 +192,8 @@ def sample(
             dispersed=dispersed,
             checkpoint=kept,
         )
-        sampled = _run(what, method, settings)
+        few = stand_in(_target_of(what), method, settings)
+        sampled = _run(what, method, replace(settings, stand_in=few))
     attrs = {
         "method": method,
         "random_seed": settings.seed,

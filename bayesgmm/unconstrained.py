@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm._typing import Floats
-from bayesgmm.blocks import log_likelihood_blocks
+from bayesgmm.lazy_passes import score_draws
 from bayesgmm.priors.covariances import as_blocks, from_blocks
 from bayesgmm.quadratics import build_quadratics, invert_cholesky
 from bayesgmm.target import Target
@@ -110,17 +110,8 @@ class ConjugateDensity:
             values["weights"], values["means"], invert_cholesky(values["covariances"])
         )
         if target.sketch is not None:
-            return target.sketch.chunks.sum(_total, sum, quadratics)
-        return _total(target.table.values, target.sample_weight, quadratics)
-
-
-def _total(X, weight, quadratics) -> Floats:
-    """Return the log-likelihood of many mixtures at once."""
-    weight = np.ones(len(X)) if weight is None else weight
-    total = np.zeros(len(quadratics.offsets))
-    for rows, block in log_likelihood_blocks(X, quadratics):
-        total += block @ weight[rows]
-    return total
+            return target.sketch.chunks.sum(score_draws, sum, quadratics)
+        return score_draws(target.table.values, target.sample_weight, quadratics)
 
 
 def _n_free(name: str, shape: tuple[int, ...]) -> int:

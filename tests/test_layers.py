@@ -134,7 +134,7 @@ ROWS = {
         "mini_batches",
         "pipeline",
         "prior_sampling",
-        "sampling sampling_warnings",
+        "sampling sampling_warnings standing_in",
         "scene_files",
         "scenes",
         "scores",

@@ -1,5 +1,7 @@
 """Posteriors of lazy rows are those of the same rows in memory."""
 
+from functools import partial
+
 import dask
 import dask.array as da
 import dask.dataframe as dd
@@ -7,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy.stats import multivariate_normal
 
 import bayesgmm as bg
-from bayesgmm import sketch
+from bayesgmm import lazy_passes, sketch, standing_in
+from bayesgmm.chunks import Chunks, open_chunks
 from bayesgmm.errors import ChunkError, InputError
+from bayesgmm.marginal import lazy as marginal_lazy
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.start import em_start
 from bayesgmm.marginal.structure import structure_of
@@ -244,3 +249,43 @@ def test_a_chunk_that_cannot_be_read_is_named():
     armed.append(True)
     with pytest.raises(ChunkError, match="Chunk 2 of 3"):
         bg.sample(model, **SHORT)
+
+
+def test_many_mixtures_in_one_pass():
+    rng = np.random.default_rng(0)
+    weights, means = rng.dirichlet([5.0, 5.0], size=3), rng.normal(size=(3, 2, 2))
+    lower = np.tile(np.diag([2.0, 3.0]), (3, 2, 1, 1)) + np.tril(np.full((2, 2), 0.5))
+    chunks = open_chunks(lazy())
+    every = lazy_passes.score_many(chunks, weights, 1e3 + means, lower)
+    for found, *mixture in zip(every, weights, 1e3 + means, lower, strict=True):
+        densities = [
+            share * multivariate_normal(mean, root @ root.T).pdf(X)
+            for share, mean, root in zip(*mixture, strict=True)
+        ]
+        assert found == pytest.approx(np.log(np.sum(densities, axis=0)).sum())
+
+
+LAPLACE = {"method": "laplace", "draws": 40, "chains": 1, "random_seed": 0}
+
+
+@pytest.mark.slow
+def test_laplace_weighs_draws_by_all_rows(monkeypatch):
+    whole = bg.sample(X, 2, init=EM, progress=False, **LAPLACE)
+    ours = bg.sample(lazy(), 2, init=EM, progress=False, **LAPLACE)
+    np.testing.assert_allclose(ours.posterior["means"], whole.posterior["means"])
+    # The shape is that of few rows now, and the posterior that of all.
+    monkeypatch.setattr(standing_in, "SKETCH_ROWS", 200)
+    passes = {"score": 0, "score_many": 0}
+
+    def count(name, rows, *mixtures):
+        passes[name] += isinstance(rows, Chunks)
+        return getattr(lazy_passes, name)(rows, *mixtures)
+
+    for name in passes:
+        monkeypatch.setattr(marginal_lazy, name, partial(count, name))
+    few = bg.sample(lazy(), 2, init=EM, progress=False, **LAPLACE)
+    assert passes == {"score": 0, "score_many": 1}
+    assert few.posterior.attrs["pareto_k"] < 0.7
+    n, means = 10, whole.posterior["means"]  # resampling leaves a quarter
+    difference = (few.posterior["means"] - means).mean(("chain", "draw"))
+    assert np.abs(difference / means.std(("chain", "draw"))).max() < 4 * (2 / n) ** 0.5

@@ -31,14 +31,14 @@ def sample_fullrank_advi(flat: FlatModel, settings: Settings) -> FlatDraws:
 def _sample(flat, settings, method, root):
     begun = time.perf_counter()
     approximation = _fit(flat, settings, method)
-    log_posterior = flat.log_posterior()
+    log_posteriors = flat.log_posteriors()
     mean, n_draws = approximation.mean.eval(), settings.draws * settings.chains
     z = np.random.default_rng(settings.seed).standard_normal((n_draws, len(mean)))
     values = mean + z @ root(approximation).T
     return weighted_draws(
         values[:, _order(flat, approximation)],
         -0.5 * (z**2).sum(axis=1),
-        log_posterior,
+        log_posteriors,
         begun,
         interrupted=len(approximation.hist) < N_ITERATIONS,
     )

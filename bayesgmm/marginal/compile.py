@@ -3,7 +3,7 @@
 This is what samplers outside PyMC need.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,10 +16,9 @@ from pytensor.link.numba.linker import NumbaLinker
 
 from bayesgmm._typing import Floats
 from bayesgmm.checkpoint import Checkpoint
-from bayesgmm.lazy_passes import score
 from bayesgmm.marginal.constants import as_arguments
-from bayesgmm.marginal.kept_values import remember
-from bayesgmm.marginal.lazy import Apart, take_apart
+from bayesgmm.marginal.kept_values import remember, remember_many
+from bayesgmm.marginal.lazy import ApartPosterior, take_apart
 
 
 class _ReleasingNumbaLinker(NumbaLinker):
@@ -95,10 +94,15 @@ class FlatModel:
             outputs = [value, *pytensor.grad(value, values), *parameters]
             return *self._compile([*values, *slopes], outputs), apart
 
-    def log_posterior(self):
+    def log_posterior(self, rows=None):
         """Compile the log-posterior and its gradient, for the data as they are now.
 
         Other data of the same shape, by `pymc.set_data`, need no second compilation.
+
+        Parameters
+        ----------
+        rows : Held, optional
+            In place of the model's own, if these are lazy.
 
         Returns
         -------
@@ -107,14 +111,26 @@ class FlatModel:
             be called from several threads. Values that the checkpoint keeps are not
             computed again.
         """
+        if rows is not None:
+            return self._apart(rows).log_posterior
         return remember(self._log_posterior(), self.start, self.checkpoint)
 
+    def log_posteriors(self):
+        """Return a function that yields the log-posteriors of vectors, in order.
+
+        Those of lazy rows all come from one pass.
+        """
+        if self._kernel[-1] is not None:
+            return remember_many(self._apart().log_posteriors, self.checkpoint)
+        log_posterior = self.log_posterior()
+        return lambda values: (log_posterior(flat)[0] for flat in values)
+
     def _log_posterior(self):
-        kernel, variables, apart = self._kernel
+        if self._kernel[-1] is not None:
+            return self._apart().log_posterior
+        kernel, variables, _ = self._kernel
         shared = [variable.get_value() for variable in variables]
         split = self.split
-        if apart is not None:
-            return _log_posterior_apart(kernel, shared, split, apart, self.start)
         kernel(*split(self.start), *shared)  # compile now, not inside a sampler
 
         def log_posterior(flat):
@@ -122,6 +138,14 @@ class FlatModel:
             return float(value), np.concatenate([part.ravel() for part in parts])
 
         return log_posterior
+
+    def _apart(self, rows=None) -> ApartPosterior:
+        kernel, variables, apart = self._kernel
+        shared = [variable.get_value() for variable in variables]
+        own = apart if rows is None else replace(apart, chunks=rows)
+        posterior = ApartPosterior(kernel, shared, self.split, own)
+        posterior.prior(self.start)  # compile now, not inside a sampler
+        return posterior
 
     def quantities(self, variables):
         """Compile everything that is read off a draw.
@@ -151,22 +175,3 @@ class FlatModel:
                 on_unused_input="ignore",
             )
         return lambda flat: function(*self.split(flat))
-
-
-def _log_posterior_apart(kernel, shared, split, apart: Apart, start):
-    """Return the log-posterior of lazy rows: prior, a pass over the rows, gradient."""
-    n = len(apart.parameters)
-    none = [np.zeros(slope.type.shape) for slope in apart.slopes]
-    kernel(*split(start), *none, *shared)  # compile now, not inside a sampler
-
-    def log_posterior(flat):
-        values = split(flat)
-        prior, *gradient = kernel(*values, *none, *shared)
-        total = float(prior)
-        if np.isfinite(total):
-            likelihood, *slopes = score(apart.chunks, *gradient[-n:])
-            _, *gradient = kernel(*values, *slopes, *shared)
-            total += likelihood
-        return total, np.concatenate([part.ravel() for part in gradient[:-n]])
-
-    return log_posterior

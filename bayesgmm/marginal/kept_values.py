@@ -4,6 +4,8 @@ Samplers here are deterministic given a seed and these values. Run again they ta
 same path, over the values that are in the file in no time.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bayesgmm._typing import Floats
@@ -35,6 +37,20 @@ def remember(
     def remembered(x):
         found = checkpoint.recall("log-posterior", (x,), lambda: compute(x))
         return float(found["value"]), found["gradient"]
+
+    return remembered
+
+
+def remember_many(
+    log_posteriors: Callable[[Floats], Floats], checkpoint: Checkpoint
+) -> Callable[[Floats], Floats]:
+    """Do the same for a function of many vectors at once."""
+
+    def remembered(values):
+        def compute():
+            return {"values": log_posteriors(values)}
+
+        return checkpoint.recall("log-posteriors", (values,), compute)["values"]
 
     return remembered
 

@@ -1,13 +1,14 @@
 """Draws about the mode: the Laplace approximation, with heavier tails."""
 
 import time
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.marginal.compile import FlatModel
 from bayesgmm.marginal.flat_draws import FlatDraws
-from bayesgmm.marginal.mode import LogPosterior, find_mode
+from bayesgmm.marginal.mode import find_mode
 from bayesgmm.progress import announce
 from bayesgmm.sampled import Settings
 
@@ -22,6 +23,8 @@ def sample_laplace(flat: FlatModel, settings: Settings) -> FlatDraws:
     """Draw from the t-distribution that touches the posterior at its mode.
 
     Where Pareto's k says that weights mend it, draws are resampled by their weights.
+    Of lazy rows the mode is sought on the few that stand for them, if there are any;
+    the weights are of all rows, by one pass.
 
     References
     ----------
@@ -29,7 +32,7 @@ def sample_laplace(flat: FlatModel, settings: Settings) -> FlatDraws:
        moments and marginal densities*, JASA 81:82-86.
     """
     with announce("Compiling the log-posterior", settings.progress):
-        log_posterior = flat.log_posterior()
+        log_posterior = flat.log_posterior(settings.stand_in)
     begun = time.perf_counter()
     rng = np.random.default_rng([settings.seed, 0])
     mode = find_mode(log_posterior, flat.start)
@@ -37,7 +40,8 @@ def sample_laplace(flat: FlatModel, settings: Settings) -> FlatDraws:
     z, log_q = standard_t(rng, n, len(mode.centre))
     values = mode.centre + z @ mode.root.T
     n_kept = settings.draws * settings.chains
-    return weighted_draws(values, log_q, log_posterior, begun, n_resampled=n_kept)
+    every = flat.log_posteriors()
+    return weighted_draws(values, log_q, every, begun, n_resampled=n_kept)
 
 
 def standard_t(rng, n: int, n_dimensions: int) -> tuple[Floats, Floats]:
@@ -51,7 +55,7 @@ def standard_t(rng, n: int, n_dimensions: int) -> tuple[Floats, Floats]:
 def weighted_draws(
     values: Floats,
     log_q: Floats,
-    log_posterior: LogPosterior,
+    log_posteriors: Callable[[Floats], Iterable[float]],
     begun: float,
     interrupted: bool = False,
     n_resampled: int | None = None,
@@ -63,6 +67,8 @@ def weighted_draws(
     values : array of shape (n_draws, n_dimensions)
     log_q : array of shape (n_draws,)
         Log-density of the approximation at the draws, up to a constant.
+    log_posteriors : function
+        Of a model; see `FlatModel.log_posteriors`.
     begun : float
         When sampling began, by `time.perf_counter`.
     interrupted, n_resampled
@@ -75,9 +81,9 @@ def weighted_draws(
     """
     lp, done = np.full(len(values), -np.inf), 0
     try:
-        for done, x in enumerate(values):
-            lp[done] = log_posterior(x)[0]
-        done = len(values)
+        for each in log_posteriors(values):
+            lp[done] = each
+            done += 1
     except KeyboardInterrupt:
         interrupted = True
     lp = np.where(np.isnan(lp), -np.inf, lp)[:done]

@@ -5,6 +5,7 @@ out, see `Apart`; what PyMC compiles calls it as Python.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,9 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
+from bayesgmm._typing import Floats
 from bayesgmm.chunks import Chunks
-from bayesgmm.lazy_passes import score
+from bayesgmm.lazy_passes import score, score_many
 from bayesgmm.marginal.ops import as_floats
 
 
@@ -90,3 +92,46 @@ def take_apart(value) -> Apart | None:
     linear: Any = sum(pt.sum(slope * parameter) for slope, parameter in pairs)
     (value,) = graph_replace([value], {node.outputs[0]: linear})
     return Apart(node.op.chunks, node.inputs, slopes, value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ApartPosterior:
+    """The log-posterior of lazy rows: prior, a pass over the rows, gradient.
+
+    Attributes
+    ----------
+    kernel : callable
+        Compiled: free variables, slopes and `shared` to `Apart.value`, its gradients,
+        and the parameters.
+    shared : list of arrays
+    split : callable
+        From a flat vector to free variables.
+    apart : Apart
+    """
+
+    kernel: Callable
+    shared: list[Any]
+    split: Callable
+    apart: Apart
+
+    def prior(self, flat: Floats) -> tuple[float, list[Floats]]:
+        """Return the log-prior, and the parameters of the likelihood."""
+        none = [np.zeros(slope.type.shape) for slope in self.apart.slopes]
+        value, *rest = self.kernel(*self.split(flat), *none, *self.shared)
+        return float(value), rest[-len(none) :]
+
+    def log_posterior(self, flat: Floats) -> tuple[float, Floats]:
+        """Return the value and the gradient, by one pass."""
+        prior, parameters = self.prior(flat)
+        if not np.isfinite(prior):
+            return prior, np.zeros(len(flat))
+        likelihood, *slopes = score(self.apart.chunks, *parameters)
+        _, *rest = self.kernel(*self.split(flat), *slopes, *self.shared)
+        gradients = rest[: -len(slopes)]
+        return prior + likelihood, np.concatenate([each.ravel() for each in gradients])
+
+    def log_posteriors(self, values: Floats) -> Floats:
+        """Return the values of many vectors (n, n_free), by one pass."""
+        priors, parameters = zip(*map(self.prior, values), strict=True)
+        together = map(np.stack, zip(*parameters, strict=True))
+        return np.array(priors) + score_many(self.apart.chunks, *together)

@@ -60,7 +60,12 @@ def sample_pathfinder(flat: FlatModel, settings: Settings) -> FlatDraws:
     log_q = logsumexp([one.log_density(values) for one in normals], axis=0)
     n_kept = settings.draws * len(normals)
     drawn = weighted_draws(
-        values, log_q, log_posterior, begun, paths.interrupted, n_resampled=n_kept
+        values,
+        log_q,
+        flat.log_posteriors(),
+        begun,
+        paths.interrupted,
+        n_resampled=n_kept,
     )
     return replace(drawn, failures=paths.failures)
 
