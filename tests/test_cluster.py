@@ -152,8 +152,9 @@ def test_a_missing_value_is_named_with_its_chunk(client):  # noqa: ARG001
 
 
 @pytest.mark.slow
-def test_a_chunk_that_no_worker_survives_is_named(client):  # noqa: ARG001
-    with pytest.raises(ChunkError, match=r"^Chunk 3 of 6 \(rows 1500 to 1999\).*died"):
+def test_a_chunk_that_no_worker_survives_is_named():
+    named = r"^Chunk 3 of 6 \(rows 1500 to 1999\).*died"
+    with cluster_of(2), pytest.raises(ChunkError, match=named):
         fit(lazy(act=always_die))
 
 
