@@ -121,18 +121,24 @@ class ChunkTree:
         Raises
         ------
         ChunkError
-            If a chunk cannot be read, or every process that read it died.
+            If a chunk cannot be read.
         """
         from dask.base import get_scheduler
         from dask.threaded import get
 
         tasks, root = self._grow((summarise, add, tuple(arguments)))
         schedule = get_scheduler() or get
-        try:
-            return schedule({**self.shared, **tasks}, root)
-        except Exception as error:
-            self._name_killer(error)
-            raise
+        return schedule({**self.shared, **tasks}, root)
+
+    def suspect(self, error: Exception) -> str | None:
+        """Return the names of the chunks in whose task the workers of a cluster died.
+
+        Tasks that only waited on such a worker may be blamed as well.
+        """
+        key = getattr(error, "task", None)  # of `distributed.KilledWorker`
+        if isinstance(key, tuple) and key[1:2] == (0,):
+            return " or ".join(part.name for part in self.leaves[key[2]].parts)
+        return None
 
     def _grow(self, told: tuple) -> tuple[dict[Any, Any], Any]:
         """Return the tasks of one step, and the key of the last."""
@@ -150,13 +156,6 @@ class ChunkTree:
             for key, group in zip(nodes, groups, strict=True):
                 tasks[key] = Task(key, add, List(*map(TaskRef, group)))
         return tasks, nodes[0]
-
-    def _name_killer(self, error):
-        """Name the chunks that workers of a cluster died of."""
-        key = getattr(error, "task", None)  # of `distributed.KilledWorker`
-        if isinstance(key, tuple) and key[1:2] == (0,):
-            names = [part.name for part in self.leaves[key[2]].parts]
-            raise broken(" or ".join(names), error) from error
 
 
 def broken(name: str, error: Exception) -> ChunkError:

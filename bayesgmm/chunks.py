@@ -88,7 +88,8 @@ class Chunks:
         Raises
         ------
         ChunkError
-            If a chunk cannot be read; it says which.
+            If a chunk cannot be read, or every process that read it died; it says
+            which.
         """
         with self._naming():
             return self.tree.sum(summarise, add, arguments)
@@ -101,7 +102,7 @@ class Chunks:
         except (InputError, ChunkError):
             raise
         except Exception as error:
-            name = self._find_broken()
+            name = self._find_broken() or self.tree.suspect(error)
             if name is None:
                 raise
             raise broken(name, error) from error
