@@ -143,8 +143,8 @@ def test_an_interrupt_keeps_the_draws_that_know_their_weight(method, draw, monke
     """These draw at once; what takes time then is the posterior at the draws."""
     compiled = FlatModel.log_posterior
 
-    def interrupted(flat):
-        function, calls = compiled(flat), iter(range(10**9))
+    def interrupted(flat, rows=None):
+        function, calls = compiled(flat, rows), iter(range(10**9))
 
         def count(x):
             if next(calls) == 250:
