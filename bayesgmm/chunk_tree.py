@@ -38,13 +38,14 @@ class Part:
         try:
             weight = None if self.weight is None else self.weight(found)
             return self.rows(found), weight
+        except InputError:  # of weights or labels: read well, and wrong
+            raise
         except Exception as error:
             raise broken(self.name, error) from error
 
     def summarise(self, summarise: Callable, arguments: Iterable, found: dict) -> Any:
-        rows, weight = self.read(found)
         try:
-            return summarise(rows, weight, *arguments)
+            return summarise(*self.read(found), *arguments)
         except InputError as error:
             got = f"{error.got} of {self.name}"
             raise type(error)(error.argument, error.rule, got, error.remedy) from None

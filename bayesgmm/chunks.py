@@ -17,7 +17,14 @@ from bayesgmm._typing import Ints
 from bayesgmm.chunk_tree import ChunkTree, broken
 from bayesgmm.errors import ChunkError, InputError
 from bayesgmm.known_labels import check_labels, join_labels, record_of
-from bayesgmm.validation import Table, check_sample_weight, check_table, storable
+from bayesgmm.validation import (
+    Table,
+    check_sample_weight,
+    check_table,
+    refuse_bad_weights,
+    refuse_no_weight,
+    storable,
+)
 from bayesgmm.weight_kinds import WeightKind
 
 TOLD_ROWS = 100
@@ -185,6 +192,7 @@ def open_chunks(
     if sample_weight is not None:
         sample_weight = _weights(sample_weight, array, da)
         if kind is not None:
+            refuse_no_weight(sample_weight)
             sample_weight = kind.rescale(sample_weight)
     return Chunks(array, names, named, missing, sample_weight)
 
@@ -249,7 +257,15 @@ def _weights(sample_weight, array, da):
             f"shape {weight.shape}",
             "Give one weight for every observation.",
         )
-    return weight.rechunk((array.chunks[0],))
+    weight = weight.rechunk((array.chunks[0],))
+    return da.map_blocks(_check_weights, weight, dtype=np.float64, meta=np.empty(0))
+
+
+def _check_weights(weight, block_info=None):
+    weight = np.asarray(weight, dtype=np.float64)
+    assert block_info is not None
+    refuse_bad_weights(weight, block_info[0]["array-location"][0][0])
+    return weight
 
 
 def _unpack_weights(weight):

@@ -8,7 +8,6 @@ import numpy as np
 from bayesgmm._typing import Floats
 from bayesgmm.compression import WORTHWHILE, distinct_rows
 from bayesgmm.errors import InputError
-from bayesgmm.extent import check_weights
 from bayesgmm.held import as_given, hold
 from bayesgmm.validation import check_table
 
@@ -97,8 +96,6 @@ def compress(X: Any, sample_weight: Any = None) -> Compressed:
 
 def _count(rows, weight) -> _Counted:
     rows = check_table(rows).values
-    if weight is not None:
-        check_weights(weight)
     distinct = distinct_rows(rows)
     return _weigh(distinct, np.ones(len(rows)) if weight is None else weight)
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from bayesgmm._typing import Floats
 from bayesgmm.chunks import Chunks
-from bayesgmm.errors import InputError
 from bayesgmm.known_labels import split_labels
 from bayesgmm.validation import check_table
 
@@ -63,7 +62,6 @@ def _survey_chunk(rows, weight, missing) -> Extent:
     rows = check_table(rows, missing).values
     weight, _ = split_labels(weight)
     weight = np.ones(len(rows)) if weight is None else weight
-    check_weights(weight)
     observed = ~np.isnan(rows)
     seen = weight @ observed
     some = np.where(seen > 0, seen, 1.0)
@@ -82,17 +80,6 @@ def _survey_chunk(rows, weight, missing) -> Extent:
         rows.min(axis=0, initial=np.inf, where=counted),
         rows.max(axis=0, initial=-np.inf, where=counted),
     )
-
-
-def check_weights(weight: Floats) -> None:
-    """Refuse weights of a chunk that are negative, infinite or no numbers."""
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise InputError(
-            "sample_weight",
-            "be finite and not negative",
-            f"{weight[~(weight >= 0) | np.isinf(weight)][0]:g}",
-            "Use 0 to leave a row out.",
-        )
 
 
 def _join_extents(parts) -> Extent:

@@ -294,19 +294,32 @@ def check_sample_weight(sample_weight, n_observations):
             f"shape {weight.shape}",
             "Give one weight for every observation.",
         )
+    refuse_bad_weights(weight)
+    refuse_no_weight(weight)
+    return weight
+
+
+def refuse_bad_weights(weight, first: int = 0) -> None:
+    """Refuse weights that are negative or not finite; rows count from `first` on."""
     bad = np.flatnonzero(~np.isfinite(weight) | (weight < 0))
     if len(bad):
         raise InputError(
-            name,
+            "sample_weight",
             "be finite and not negative",
-            f"{weight[bad[0]]:g} at row {bad[0]}",
+            f"{weight[bad[0]]:g} at row {first + bad[0]}",
             "Use 0 to leave a row out.",
         )
+
+
+def refuse_no_weight(weight) -> None:
+    """Refuse weights, perhaps lazy, that are zero in every row."""
     if not weight.any():
         raise InputError(
-            name, "be positive for some row", "zeros only", "Omit it for equal weights."
+            "sample_weight",
+            "be positive for some row",
+            "zeros only",
+            "Omit it for equal weights.",
         )
-    return weight
 
 
 def drop_weightless(table: Table, weight, *arrays):

@@ -242,3 +242,36 @@ def test_weights_may_be_made_of_the_rows(columns):
     weight = (lazy[:, 0] > 1000) + 1.0
     whole = bg.GaussianMixture(3, **GIVEN).fit(X, sample_weight=(X[:, 0] > 1000) + 1.0)
     same(bg.GaussianMixture(3, **GIVEN).fit(lazy, sample_weight=weight), whole)
+
+
+@pytest.mark.parametrize("bad", [-5.0, np.nan])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda em, X, weight: em.bic(X, weight),
+        lambda em, X, weight: em.fit(X, sample_weight=weight),
+        lambda em, X, weight: bg.standard_errors(em, X, sample_weight=weight),
+        lambda _, X, weight: bg.compress(X, weight),
+        lambda _, X, weight: bg.select(X, 1, "EEE", sample_weight=weight),
+    ],
+)
+def test_bad_weights_of_lazy_rows_are_refused_with_their_row(bad, ask):
+    em, weight = bg.GaussianMixture(3, **GIVEN).fit(X), np.ones(len(X))
+    weight[1500] = bad
+    lazy = [da.from_array(each, chunks=700) for each in (X, weight)]
+    with pytest.raises(InputError, match=f"got {bad:g} at row 1500"):
+        ask(em, *lazy)
+
+
+def test_lazy_weights_of_zero_are_refused():
+    em = bg.GaussianMixture(3, **GIVEN).fit(X)
+    with pytest.raises(InputError, match="positive for some row"):
+        em.bic(da.from_array(X, chunks=700), da.zeros(len(X), chunks=700))
+
+
+def test_bad_labels_of_lazy_rows_are_refused_with_their_chunk():
+    labels = np.full(len(X), -1)
+    labels[1500] = 7
+    told = {"labels": da.from_array(labels, chunks=700)}
+    with pytest.raises(InputError, match="got 7 at row 100 of chunk 2 of"):
+        bg.GaussianMixture(3, **GIVEN).fit(da.from_array(X, chunks=700), **told)
