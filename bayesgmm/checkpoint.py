@@ -74,20 +74,18 @@ class Checkpoint:
         del stage
         return compute()
 
-    def seed(self, random_state: Any, stage: str = "seed") -> int:
+    def seed(self, random_state: Any) -> int:
         """Return a seed; in a further try that of the first one.
 
         Parameters
         ----------
         random_state : int, None, RandomState or Generator
             An int is the seed; everything else draws one.
-        stage : str
-            What the seed is for.
         """
         if isinstance(random_state, numbers.Integral):
             return int(random_state)
         return int(
-            self.recall(stage, (), lambda: {"seed": _draw(random_state)})["seed"]
+            self.recall("seed", (), lambda: {"seed": _draw(random_state)})["seed"]
         )
 
     def __enter__(self) -> Self:

@@ -55,9 +55,10 @@ class CoresetError:
     @property
     def adequacy(self) -> Adequacy:
         """Whether that does for a posterior."""
-        if self.sd < GOOD and abs(self.shift) < GOOD:
+        worst = max(self.sd, self.shift)
+        if worst < GOOD:
             return Adequacy.GOOD
-        return Adequacy.ROUGH if max(self.sd, self.shift) < ROUGH else Adequacy.POOR
+        return Adequacy.ROUGH if worst < ROUGH else Adequacy.POOR
 
     def __str__(self):
         return (

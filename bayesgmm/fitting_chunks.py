@@ -32,6 +32,7 @@ from bayesgmm.overall import find_overall_with_gaps
 from bayesgmm.remembered import Remembered, read_mixtures, write_mixtures
 from bayesgmm.restarts import Restarts
 from bayesgmm.steps import Objective
+from bayesgmm.validation import drop_weightless
 
 SAMPLE_ROWS = 100_000
 """Rows on which starts are searched."""
@@ -110,7 +111,7 @@ def _find_box(settings, chunks, extent, checkpoint) -> Noise | None:
 
 def _find_overall(observations, extent, settings):
     if not extent.has_gaps:
-        return Overall(extent.mean, extent.covariance, extent.n_observations)
+        return Overall.of_extent(extent)
     family = covariance_family(settings.covariance_type, len(extent.mean))
     variances = np.diag(extent.covariance)
     return find_overall_with_gaps(observations, extent.mean, variances, family)
@@ -144,10 +145,8 @@ def _take_sample(chunks, random_state):
     """Return rows that count, their weights, and which components they may be of."""
     table, weight = chunks.take(choose_rows(len(chunks), random_state))
     weight, allowed = split_labels(weight)
-    if weight is None or weight.all():
-        return table, weight, allowed
-    kept = np.flatnonzero(weight)
-    return table.take(kept), weight[kept], None if allowed is None else allowed[kept]
+    table, _, weight, allowed = drop_weightless(table, weight, allowed)
+    return table, weight, allowed
 
 
 def _seat_all(chunks, mixtures):

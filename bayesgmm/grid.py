@@ -19,7 +19,12 @@ from bayesgmm.initialise import Overall
 from bayesgmm.observations import Complete
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.search import Cell, search_grid
-from bayesgmm.validation import Table, check_sample_weight, check_table
+from bayesgmm.validation import (
+    Table,
+    check_sample_weight,
+    check_table,
+    drop_weightless,
+)
 
 ALL = (
     *("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE"),
@@ -118,11 +123,8 @@ class Grid:
 
     def take_weighted(self) -> "Grid":
         """Return the grid without rows of weight zero."""
-        weight = self.sample_weight
-        if weight is None or weight.all():
-            return self
-        rows = np.flatnonzero(weight)
-        return self.take(rows, weight[rows])
+        table, _, weight = drop_weightless(self.table, self.sample_weight)
+        return replace(self, table=table, sample_weight=weight)
 
     def fit(self, cell: Cell) -> GaussianMixture:
         """Return an estimator fitted where the cell ended."""

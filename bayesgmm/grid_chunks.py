@@ -59,8 +59,7 @@ class ChunkedGrid:
     @property
     def overall(self) -> Overall:
         """Moments of all rows."""
-        extent = self.extent
-        return Overall(extent.mean, extent.covariance, extent.n_observations)
+        return Overall.of_extent(self.extent)
 
     def search(self, seed: int) -> Iterator[Cell]:
         """Yield the cells as they are on all rows, from where those of a sample ended.

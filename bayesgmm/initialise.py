@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from bayesgmm._typing import Floats, Ints
 from bayesgmm.covariances import CovarianceFamily
 from bayesgmm.errors import InputError
+from bayesgmm.extent import Extent
 from bayesgmm.fittable import rank_of
 from bayesgmm.parameters import MixtureParameters
 
@@ -83,6 +84,11 @@ class Overall(NamedTuple):
         """Return the moments of rows without gaps."""
         n = len(X) if sample_weight is None else sample_weight.sum()
         return cls(*weighted_covariance(X, sample_weight), float(n))
+
+    @classmethod
+    def of_extent(cls, extent: Extent) -> Self:
+        """Return the moments of lazy rows without gaps."""
+        return cls(extent.mean, extent.covariance, extent.n_observations)
 
 
 def weighted_covariance(X, sample_weight=None) -> tuple[Floats, Floats]:

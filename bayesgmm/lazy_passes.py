@@ -123,16 +123,21 @@ def find_places(chunks: Chunks) -> Places:
     InputError
         If weights are not whole numbers.
     """
-    import dask.array as da
-
     numbers = chunks.sum(_count_labels, _join_lists)
     ends = np.cumsum([0, *numbers])
-    firsts = da.from_array(ends[:-1].astype(np.float64), chunks=1)  # pyright: ignore[reportArgumentType]
+    return Places(put_before(ends[:-1], chunks), int(ends[-1]))
+
+
+def put_before(numbers: Any, chunks: Chunks) -> Chunks:
+    """Return chunks whose weights, if any, come after a number of the chunk."""
+    import dask.array as da
+
+    firsts = da.from_array(np.asarray(numbers, dtype=np.float64), chunks=1)  # pyright: ignore[reportArgumentType]
     weight = chunks.sample_weight
     if weight is not None:
         sizes = tuple(size + 1 for size in weight.chunks[0])
         firsts = da.map_blocks(_put_before, firsts, weight, chunks=(sizes,))
-    return Places(replace(chunks, sample_weight=firsts), int(ends[-1]))
+    return replace(chunks, sample_weight=firsts)
 
 
 def _count_labels(rows, weight):

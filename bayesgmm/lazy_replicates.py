@@ -4,7 +4,7 @@ The weight of a row follows from the entropy, the number of the replicate and th
 of the row, so chunks and workers make no difference.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.random import Generator, Philox, SeedSequence
 from scipy.special import gammaincinv
 
 from bayesgmm._typing import Floats, Quadratics, SufficientStatistics
-from bayesgmm.chunks import Chunks
 from bayesgmm.em import EMRun
 from bayesgmm.fitting import objective_of
 from bayesgmm.initialise import Overall
+from bayesgmm.lazy_passes import put_before
 from bayesgmm.observations import Complete, Kernel
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.replicates import hold_as_fitted, refit
@@ -51,8 +51,8 @@ def run_lazy_replicates(
         Of the random numbers.
     """
     extent, fit = rows.extent, em.parameters_
-    chunks = _with_places(rows.chunks)
-    overall = Overall(extent.mean, extent.covariance, extent.n_observations)
+    chunks = put_before(rows.chunks.starts, rows.chunks)
+    overall = Overall.of_extent(extent)
 
     def run(number, ask):
         drawn = Replicate(number, ask, extent.n_rows, extent.n_observations)
@@ -117,22 +117,6 @@ def draw_weights(entropy: Any, number: int, first: int, counts: Floats) -> Float
     other = (counts > 0) & (counts != 1)
     weight[other] = gammaincinv(counts[other], uniform[other])
     return weight
-
-
-def _with_places(chunks: Chunks) -> Chunks:
-    """Put the place of the first row of each chunk before its weights."""
-    import dask.array as da
-
-    firsts = da.from_array(chunks.starts.astype(np.float64), chunks=1)  # pyright: ignore[reportArgumentType]
-    weight = chunks.sample_weight
-    if weight is not None:
-        sizes = tuple(size + 1 for size in weight.chunks[0])
-        firsts = da.map_blocks(_put_before, firsts, weight, chunks=(sizes,))
-    return replace(chunks, sample_weight=firsts)
-
-
-def _put_before(first, weight):
-    return np.concatenate([first, weight])
 
 
 def _expect_each(rows, told, asked, entropy, meaning):

@@ -255,7 +255,7 @@ def sketched_priors(
     check_fittable(table, n_components)
     return PRESETS[check_choice("kind", kind, PRESETS)](
         _Data(
-            overall=Overall(extent.mean, extent.covariance, extent.n_observations),
+            overall=Overall.of_extent(extent),
             median=_median(table.values, weight),
             lowest=extent.lowest,
             highest=extent.highest,
