@@ -186,7 +186,7 @@ def open_chunks(
         )
     if np.isnan(array.shape[0]):
         array = array.compute_chunk_sizes()
-    array = array.rechunk({1: -1})
+    array = _without_empty(array.rechunk({1: -1}))
     named = names is not None
     names = names or tuple(f"x{j}" for j in range(array.shape[1]))
     if sample_weight is not None:
@@ -233,6 +233,14 @@ def add_labels(chunks: Chunks, labels: Any, n_components: int) -> Chunks:
 
 def _join_labels(labels, weight=None, *, n_components):
     return join_labels(weight, check_labels(labels, len(labels), n_components))
+
+
+def _without_empty(array):
+    """Leave out chunks without rows, as filters make them; not if all are."""
+    sizes = np.array(array.chunks[0])
+    if sizes.all() or not sizes.any():
+        return array
+    return array.blocks[np.flatnonzero(sizes)]
 
 
 def _unpack(X):

@@ -140,6 +140,22 @@ def test_rows_are_answered_lazily(ask):
     np.testing.assert_array_equal(lazy.compute(), getattr(em, ask)(X))
 
 
+def test_chunks_without_rows_are_left_out():
+    """A filter leaves some."""
+    order = np.argsort(X[:, 0])
+    low, weight = X[order], np.arange(1.0, len(X) + 1)
+    lazy, lazy_weight = da.from_array(low, chunks=(50, 2)), da.from_array(weight)
+    kept = lazy[:, 0] < np.median(X[:, 0])
+    few = lazy[kept].compute_chunk_sizes()
+    assert 0 in few.chunks[0]
+    rows, counts = low[: len(few)], weight[: len(few)]
+    expected = bg.GaussianMixture(2, random_state=0).fit(rows, sample_weight=counts)
+    em = bg.GaussianMixture(2, random_state=0)
+    same(em.fit(few, sample_weight=lazy_weight[: len(few)]), expected, 1e-6)
+    same(em.fit(few, sample_weight=counts), expected, 1e-6)
+    np.testing.assert_array_equal(em.predict(few).compute(), expected.predict(rows))
+
+
 def test_a_missing_value_is_named_with_its_chunk():
     bad = X.copy()
     bad[1234, 1] = np.nan
