@@ -131,8 +131,19 @@ class Chunks:
                 return self.name(number)
         return None
 
-    def tell(self) -> dict[str, Any]:
-        """Return what tells these rows from others, from the values of three chunks."""
+    def tell(self, **given: Any) -> dict[str, Any]:
+        """Return what tells these rows from others, from the values of three chunks.
+
+        Parameters
+        ----------
+        **given
+            What the user gave beside the rows: what is not lazy is told whole.
+        """
+        held = {
+            name: np.asarray(values)
+            for name, values in given.items()
+            if values is not None and not is_chunked(values)
+        }
         n, few = self.n_observations, np.arange(min(TOLD_ROWS, self.n_observations))
         rows = np.unique(np.r_[few, n // 2 - len(few) // 2 + few, n - len(few) + few])
         with self._naming():
@@ -143,6 +154,7 @@ class Chunks:
             "chunks of X": self.array.chunks,
             "feature_names": self.feature_names,
             "sample_weight": weight,
+            **held,
         }
 
     def take(self, rows: Ints) -> tuple[Table, Any]:

@@ -331,7 +331,8 @@ class GaussianMixture(MiniBatches, DensityMixin, BaseEstimator):
         chunks = open_chunks(X, self.missing, sample_weight, kind)
         if labels is not None:
             chunks = add_labels(chunks, labels, self.n_components)
-        data = {} if self.checkpoint is None else chunks.tell()
+        given = {"sample_weight": sample_weight, "labels": labels}
+        data = {} if self.checkpoint is None else chunks.tell(**given)
         with self._open_checkpoint(data) as checkpoint:
             found = fit_chunks(settle(self, checkpoint), chunks, checkpoint)
         self._keep(found.restarts, chunks, found.objective)

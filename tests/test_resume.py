@@ -179,6 +179,19 @@ def test_other_chunks_are_refused(path):
         GaussianMixture(3, random_state=0, **settings).fit(da.from_array(X, chunks=500))
 
 
+@pytest.mark.parametrize("name", ["sample_weight", "labels"])
+def test_other_numbers_of_some_rows_are_refused(name, path):
+    """Also of rows whose values are not looked at."""
+    rows, settings = da.from_array(X, chunks=CHUNK), {"max_iter": 0, "n_init": 1}
+    then, now = np.zeros(N, dtype=int), np.zeros(N, dtype=int)
+    then[::2] = now[::2] = 1
+    now[N // 4] = 0
+    em = GaussianMixture(2, random_state=0, checkpoint=path, **settings)
+    em.fit(rows, **{name: then})
+    with pytest.raises(InputError, match=f"differs in {name}"):
+        em.fit(rows, **{name: now})
+
+
 HOLES = np.where(np.random.default_rng(2).random((N, 2)) < [0.0, 0.2], np.nan, X)
 
 
