@@ -170,7 +170,7 @@ class GaussianMixture(MiniBatches, DensityMixin, BaseEstimator):
     Of lazy rows starts, splits and merges are searched on a sample of 100,000, and the
     three best optima are run on all rows, in one pass a step. Sums are added in a tree
     that depends on the chunks alone: the result is the same to the bit with any number
-    of threads, and to rounding with other chunks or in memory.
+    of threads or workers, and to rounding with other chunks or in memory.
 
     A `checkpoint` is a SQLite file. It stays when the fit has ended, and a further fit
     reads all of it from there. Settings and data must be those of the first fit:
@@ -266,7 +266,8 @@ class GaussianMixture(MiniBatches, DensityMixin, BaseEstimator):
             The component of rows where it is known, 0, 1, ...; -1, NaN or None where
             not. A row of component k adds log(weights[k] N(x | k)) to the likelihood,
             and components keep their numbers. Or booleans of shape (n_samples,
-            n_components): which components a row may come from.
+            n_components): which components a row may come from. Of lazy rows they
+            may be lazy too.
 
         Returns
         -------
