@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from bayesgmm.errors import ChunkError, InputError
 
 BRANCHES = 8
@@ -37,7 +39,9 @@ class Part:
     def read(self, found: dict[Any, Any]) -> tuple[Any, Any]:
         try:
             weight = None if self.weight is None else self.weight(found)
-            return self.rows(found), weight
+            # Buffers that came over a network may begin anywhere: kernels would be
+            # compiled anew for them.
+            return np.require(self.rows(found), requirements="A"), weight
         except InputError:  # of weights or labels: read well, and wrong
             raise
         except Exception as error:

@@ -9,6 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from apart import apart
 from distributed import Client, LocalCluster
 
 import bayesgmm as bg
@@ -71,9 +72,16 @@ def fit(array, **settings):
     return bg.GaussianMixture(3, **{**GIVEN, **settings}).fit(array)
 
 
-def fit_in_one_thread(array, **settings):
-    with dask.config.set(scheduler="synchronous"):
-        return fit(array, **settings)
+def fit_in_one_thread(rows=500, **settings):
+    with few_in_sample(), dask.config.set(scheduler="synchronous"):
+        return fit(lazy(rows), **settings)
+
+
+@contextmanager
+def few_in_sample():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting_chunks, "SAMPLE_ROWS", 1000)
+        yield
 
 
 def same_bits(em, other):
@@ -118,7 +126,7 @@ def fail(block, block_info=None):
 
 
 def test_a_cluster_changes_no_bit(client):  # noqa: ARG001
-    one = fit_in_one_thread(lazy())
+    one = apart(fit_in_one_thread)
     same_bits(fit(lazy()), one)
     close(one, fit(X))
 
@@ -137,7 +145,7 @@ def test_a_fit_survives_a_worker(client, tmp_path):
     em = fit(lazy(act=die_once, flag=flag))
     assert os.path.exists(flag)
     assert set(client.scheduler_info(n_workers=-1)["workers"]) != workers
-    same_bits(em, fit_in_one_thread(lazy()))
+    same_bits(em, apart(fit_in_one_thread))
 
 
 def test_a_chunk_that_raises_is_named(client):  # noqa: ARG001
@@ -185,19 +193,18 @@ def test_errors_travel(kind):
 def test_workers_and_chunks_make_no_difference(n_workers):
     whole = fit(X)
     drawn = dict.fromkeys(GIVEN) | {"random_state": 0}
-    with cluster_of(n_workers), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting_chunks, "SAMPLE_ROWS", 1000)
+    with cluster_of(n_workers), few_in_sample():
         for rows in (N, 500, 333):
             em = fit(lazy(rows))
-            same_bits(em, fit_in_one_thread(lazy(rows)))
+            same_bits(em, apart(fit_in_one_thread, rows))
             close(em, whole)
-        same_bits(fit(lazy(), **drawn), fit_in_one_thread(lazy(), **drawn))
+        close(fit(lazy(), **drawn), apart(fit_in_one_thread, **drawn))
 
 
 @pytest.mark.slow
 def test_processes_change_no_bit():
     few = {"tol": 1e-3}  # Dask starts processes anew in every step
-    one = fit_in_one_thread(lazy(), **few)
+    one = apart(fit_in_one_thread, **few)
     with dask.config.set(scheduler="processes", num_workers=2):
         same_bits(fit(lazy(), **few), one)
     close(one, fit(X, **few))
