@@ -208,3 +208,26 @@ def test_processes_change_no_bit():
     with dask.config.set(scheduler="processes", num_workers=2):
         same_bits(fit(lazy(), **few), one)
     close(one, fit(X, **few))
+
+
+@pytest.mark.slow
+def test_posteriors_and_what_leads_to_them_are_those_of_one_thread():
+    """They see rounding, so short chains and replicates agree to far fewer digits."""
+    em = fit(X)
+    kept = {"init": em, "random_seed": 1, "chains": 1, "progress": False}
+
+    def found():
+        core = bg.coreset(lazy(), em, n_rows=300, random_state=0)
+        yield core.sample_weight
+        short = {"draws": 3, "tune": 2, **kept}
+        yield bg.sample(lazy(), 3, method="gibbs", **short)["posterior"]["means"]
+        yield bg.sample(lazy(), 3, method="nuts", **short)["posterior"]["means"]
+        again = {"n_replicates": 2, "random_state": 0, "progress": False}
+        yield bg.bootstrap(em, lazy(), **again)["posterior"]["means"]
+        yield bg.standard_errors(em, lazy())["means"]
+
+    with dask.config.set(scheduler="synchronous"):
+        one = list(found())
+    with cluster_of(2):
+        for there, here in zip(found(), one, strict=True):
+            np.testing.assert_allclose(there, here, rtol=1e-6)
